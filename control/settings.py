@@ -1,0 +1,75 @@
+"""Settings of the control plane: who issues the invoices, and the keys of the gateways.
+
+The only module of control/ that reads the environment. Where the store lies is a setting of the deployment
+(`Settings.control_url` in warehouse/settings.py).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from control.domain.parties import Seller
+from warehouse.errors import SettingsError
+
+_SELLER_COUNTRY = AliasChoices("METERHOUSE_SELLER_COUNTRY", "METERHOUSE_SELLER_COUNTRY_CODE")
+
+
+class ControlSettings(BaseSettings):
+    """Issuer and gateways of one deployment. An empty text is not set."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+    seller_legal_name: str = Field(default="", validation_alias="METERHOUSE_SELLER_LEGAL_NAME")
+    seller_address: str = Field(default="", validation_alias="METERHOUSE_SELLER_ADDRESS", description="Street and number.")
+    seller_postal_code: str = Field(default="", validation_alias="METERHOUSE_SELLER_POSTAL_CODE")
+    seller_city: str = Field(default="", validation_alias="METERHOUSE_SELLER_CITY")
+    seller_country_code: str = Field(default="", validation_alias=_SELLER_COUNTRY, description="ISO 3166-1 alpha-2.")
+    seller_tax_id: str = Field(default="", validation_alias="METERHOUSE_SELLER_TAX_ID")
+    invoice_prefix: str = Field(default="INV", pattern=r"^[A-Z][A-Z0-9]{0,9}$", validation_alias="METERHOUSE_INVOICE_PREFIX")
+    stripe_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="STRIPE_API_KEY")
+    stripe_api_base: str | None = Field(
+        default=None,
+        validation_alias="STRIPE_API_BASE",
+        description="URL of a test gateway; Stripe itself where not set.",
+    )
+
+    @field_validator("seller_country_code")
+    @classmethod
+    def _two_letters(cls, value: str) -> str:
+        if value and not (len(value) == 2 and value.isascii() and value.isalpha()):
+            raise ValueError("must be a country code of two letters such as DE")
+        return value.upper()
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _empty_is_not_set(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else None
+
+    @property
+    def seller(self) -> Seller:
+        """The legal entity that issues, as it stands on documents."""
+        return Seller(
+            legal_name=self.seller_legal_name,
+            address=self.seller_address,
+            postal_code=self.seller_postal_code,
+            city=self.seller_city,
+            country_code=self.seller_country_code,
+            tax_id=self.seller_tax_id,
+        )
+
+
+@lru_cache(maxsize=1)
+def load_control_settings() -> ControlSettings:
+    """The control settings of this process.
+
+    Raises:
+        SettingsError: naming each variable that is wrong, never its value.
+    """
+    try:
+        return ControlSettings()
+    except ValidationError as error:
+        problems = "; ".join(f"{item['loc'][0]}: {item['msg'].removeprefix('Value error, ')}" for item in error.errors(include_input=False))
+        raise SettingsError(problems) from None

@@ -1,0 +1,52 @@
+"""`python -m control.testing.stripe_server`: the double as a process of its own, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from control.testing.stripe_server.errors import ApiError
+from control.testing.stripe_server.server import StripeServer
+from warehouse.errors import MeterhouseError
+
+
+def main() -> int:
+    """Run until told to stop. Prints one JSON line with the URL once requests are answered."""
+    parser = argparse.ArgumentParser(prog="python -m control.testing.stripe_server", description="A local Stripe-compatible test gateway.")
+    parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--state", type=Path, help="file that keeps customers and invoices over restarts (default: memory)")
+    parser.add_argument("--ready-file", type=Path, help="file to write the same JSON line to once requests are answered")
+    parser.add_argument("--webhook-url", help="http:// address on this machine that receives every event")
+    parser.add_argument("--webhook-secret", help="signing secret of the webhook (default: a random one, in the JSON line)")
+    parser.add_argument("--verbose", action="store_true", help="log each request to stderr")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        server = StripeServer(
+            port=options.port, state=options.state, webhook_url=options.webhook_url, webhook_secret=options.webhook_secret
+        )
+    except (MeterhouseError, ApiError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    line = json.dumps({"url": server.url} | ({"webhook_secret": server.webhook_secret} if server.webhook_secret else {}))
+    if options.ready_file:
+        waiting = options.ready_file.with_suffix(".tmp")
+        waiting.write_text(line + "\n")
+        waiting.replace(options.ready_file)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    stop.wait()
+    server.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+{#
+A table of which each run replaces some windows, atomically for readers and without a trace of rows that vanished.
+
+  key           columns that identify a row; also the sorting key
+  partition_by  expression over the key; a partition is replaced as a whole, so it bounds the cost of a swap
+  window        condition on stored rows: which of them this run recomputes
+
+The model's SQL yields all rows of its window. They go to `<model>_delta`; stored rows of the window that it no longer
+yields go there too, as deleted. The old parts of each touched partition are linked beside them (no data is copied) and
+the partition is swapped in: one atomic step, so a reader sees the old month or the new one. `<model>_versions` keeps
+versions until a merge drops them; the view `<model>` shows the newest of each key.
+#}
+{% materialization keyed, adapter='clickhouse' %}
+    {%- set versions = api.Relation.create(identifier=this.identifier ~ '_versions', schema=this.schema, type='table') -%}
+    {%- set delta = api.Relation.create(identifier=this.identifier ~ '_delta', schema=this.schema, type='table') -%}
+    {%- set view = this.incorporate(type='view') -%}
+    {%- set key = config.require('key') | join(', ') -%}
+    {%- set partition_by = config.get('partition_by', 'tuple()') -%}
+
+    {{ run_hooks(pre_hooks) }}
+
+    {%- if adapter.get_relation(database=none, schema=this.schema, identifier=versions.identifier) is none %}
+        {% do run_query(keyed_create(versions, key, partition_by, sql)) %}
+    {%- endif %}
+    {%- set columns = adapter.get_columns_in_relation(versions) | map(attribute='name') | reject('in', ['_version', '_is_deleted']) | join(', ') %}
+
+    {% do run_query('create or replace table ' ~ delta ~ ' as ' ~ versions) %}
+    {% call statement('main') -%}
+        insert into {{ delta }} ({{ columns }}, _version, _is_deleted)
+        select {{ columns }}, {{ tick_value('tick_id') }}, 0 from (
+        {{ sql }}
+        )
+    {%- endcall %}
+    {% do run_query('insert into ' ~ delta ~ ' (' ~ columns ~ ', _version, _is_deleted)'
+        ~ ' select ' ~ columns ~ ', ' ~ tick_value('tick_id') ~ ', 1 from ' ~ versions ~ ' final'
+        ~ ' where (' ~ render(config.require('window')) ~ ') and (' ~ key ~ ') not in (select ' ~ key ~ ' from ' ~ delta ~ ')') %}
+
+    {%- for row in run_query('select distinct _partition_id from ' ~ delta) %}
+        {% do run_query("alter table " ~ delta ~ " attach partition id '" ~ row[0] ~ "' from " ~ versions) %}
+        {% do run_query("alter table " ~ versions ~ " replace partition id '" ~ row[0] ~ "' from " ~ delta) %}
+    {%- endfor %}
+    {% do run_query('drop table if exists ' ~ delta ~ ' sync') %}
+    {% do run_query('create or replace view ' ~ view ~ ' as select ' ~ columns ~ ' from ' ~ versions ~ ' final') %}
+
+    {{ run_hooks(post_hooks) }}
+    {{ return({'relations': [view]}) }}
+{% endmaterialization %}
+
+
+{% macro keyed_create(versions, key, partition_by, sql) %}
+    create table {{ versions }}
+    engine = ReplacingMergeTree(_version, _is_deleted)
+    partition by {{ partition_by }}
+    order by ({{ key }})
+    as select *, toUInt64(0) as _version, toUInt8(0) as _is_deleted from (
+    {{ sql }}
+    ) limit 0
+{% endmacro %}

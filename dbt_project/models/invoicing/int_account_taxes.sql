@@ -1,0 +1,50 @@
+-- The tax of each account in each month that has an open document: the sum of its country's rates valid at the start of
+-- the month's last hour; nothing where exempt. For a closed month: as it stood when the month closed.
+-- Grain: one row per account_id, period.
+{{ config(materialized='view') }}
+
+with periods as (
+    select distinct if(kind = 'invoice', period, adjusted_period) as period from {{ ref('int_draft_lines') }}
+    union distinct
+    select distinct period from {{ ref('int_draft_lines') }}
+),
+
+months as (
+    select
+        accounts.account_id as account_id,
+        accounts.country_code as country_code,
+        accounts.is_tax_exempt as is_tax_exempt,
+        accounts.tax_id as tax_id,
+        periods.period as period,
+        toDateTime64(addMonths(toDate(concat(periods.period, '-01')), 1), 3, 'UTC') - toIntervalHour(1) as last_hour_at
+    from {{ ref('stg_control__accounts') }} as accounts
+    cross join periods
+),
+
+rates as (
+    select
+        months.account_id as account_id,
+        months.period as period,
+        sum(taxes.percent) as percent
+    from months
+    inner join {{ ref('stg_catalog__taxes') }} as taxes on months.country_code = taxes.country_code
+    where taxes.valid_from <= months.last_hour_at and taxes.valid_to > months.last_hour_at
+    group by account_id, period
+)
+
+select
+    months.account_id as account_id,
+    months.period as period,
+    multiIf(
+        closed.period != '', closed.tax_percent,
+        months.is_tax_exempt, toDecimal32(0, 6),
+        toDecimal32(rates.percent, 6)
+    ) as tax_percent,
+    multiIf(
+        closed.period != '', closed.tax_note,
+        months.is_tax_exempt and months.tax_id != '' and months.country_code != {{ tick('seller_country') }}, 'reverse_charge',
+        ''
+    ) as tax_note
+from months
+left any join rates on months.account_id = rates.account_id and months.period = rates.period
+left any join {{ ref('stg_control__closed_taxes') }} as closed on months.account_id = closed.account_id and months.period = closed.period

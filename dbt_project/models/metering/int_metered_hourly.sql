@@ -1,0 +1,207 @@
+-- What each resource consumed in each hour, by metric: with its SKU, or with the reason why it has none.
+-- Usage events are aggregated as the SKU says; lifecycle states are weighted by the time they held.
+-- Grain: one row per hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code.
+{{ config(
+    materialized='keyed',
+    key=['hour_at', 'account_id', 'resource_id', 'project_id', 'region', 'metric', 'sku_id', 'reason_code'],
+    partition_by='toYYYYMM(hour_at)',
+    window="hour_at in (select hour_at from {{ ref('int_touched_windows') }}) and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from {{ ref('int_touched_windows') }})"
+) }}
+
+with windows as (
+    select distinct
+        hour_at,
+        account_id,
+        resource_id
+    from {{ ref('int_touched_windows') }}
+),
+
+skus as (
+    select
+        sku_id,
+        metric,
+        region,
+        unit,
+        aggregation,
+        billed_when,
+        divisor
+    from {{ ref('stg_catalog__skus') }}
+),
+
+-- A SKU of the region beats the one for all regions. Joined once to the few (metric, region) pairs that occur.
+usage_sku_of as (
+    select
+        pairs.metric as metric,
+        pairs.region as region,
+        if(regional.sku_id != '', regional.sku_id, general.sku_id) as sku_id,
+        if(regional.sku_id != '', regional.unit, general.unit) as unit,
+        if(regional.sku_id != '', regional.aggregation, general.aggregation) as aggregation,
+        if(regional.sku_id != '', regional.divisor, general.divisor) as divisor
+    from (
+        select distinct metric, region
+        from {{ ref('stg_events__usage') }}
+        where hour_at in (select hour_at from windows) and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from windows)
+    ) as pairs
+    left any join skus as regional on pairs.metric = regional.metric and pairs.region = regional.region
+    left any join (select * from skus where region = '') as general on pairs.metric = general.metric
+),
+
+usage_hours as (
+    select
+        events.hour_at as hour_at,
+        events.account_id as account_id,
+        events.resource_id as resource_id,
+        events.project_id as project_id,
+        events.region as region,
+        events.metric as metric,
+        usage_sku_of.sku_id as sku_id,
+        any(usage_sku_of.unit) as unit,
+        any(usage_sku_of.aggregation) as aggregation,
+        any(usage_sku_of.divisor) as divisor,
+        multiIf(
+            aggregation = 'count', toDecimal128(count(), 9),
+            aggregation = 'max', max(events.quantity),
+            aggregation = 'unique', toDecimal128(uniqExactIf(events.value, usage_sku_of.aggregation = 'unique' and events.value != ''), 9),
+            aggregation = 'latest', argMax(events.quantity, (events.event_at, events.sequence, events.event_id, events.source)),
+            sum(events.quantity)
+        ) as measured,
+        argMax(events.labels, (events.event_at, events.sequence, events.event_id, events.source)) as labels,
+        max((events.event_at, events.sequence, events.event_id, events.source)) as latest
+    from {{ ref('stg_events__usage') }} as events
+    inner join usage_sku_of on events.metric = usage_sku_of.metric and events.region = usage_sku_of.region
+    where
+        events.hour_at in (select hour_at from windows)
+        and (events.hour_at, events.account_id, events.resource_id) in (select hour_at, account_id, resource_id from windows)
+        and events.event_at <= {{ tick('as_of') }}
+    group by hour_at, account_id, resource_id, project_id, region, metric, sku_id
+),
+
+metered_usage as (
+    select
+        hour_at,
+        account_id,
+        resource_id,
+        project_id,
+        region,
+        metric,
+        sku_id,
+        multiIf(sku_id = '', 'unknown_metric', aggregation = 'time_weighted', 'aggregation_mismatch', '') as reason_code,
+        {{ quantity_of(billionths('measured'), billionths("if(sku_id = '', toDecimal128(1, 9), divisor)")) }} as quantity,
+        unit,
+        labels,
+        latest
+    from usage_hours
+),
+
+-- Only the hours between the first and the last window of an account's resource are laid out, not a whole life.
+spans as (
+    select
+        account_id,
+        resource_id,
+        min(hour_at) as first_hour_at,
+        max(hour_at) as last_hour_at
+    from windows
+    group by account_id, resource_id
+),
+
+state_metrics as (
+    select
+        intervals.account_id as account_id,
+        intervals.resource_id as resource_id,
+        intervals.project_id as project_id,
+        intervals.region as region,
+        intervals.source as source,
+        intervals.event_id as event_id,
+        intervals.sequence as sequence,
+        intervals.state as state,
+        intervals.labels as labels,
+        intervals.started_at as started_at,
+        greatest(intervals.started_at, spans.first_hour_at) as from_at,
+        least(intervals.ended_at, {{ tick('as_of') }}, spans.last_hour_at + toIntervalHour(1)) as to_at,
+        pair.1 as metric,
+        pair.2 as held
+    from {{ ref('int_resource_intervals') }} as intervals
+    inner join spans on intervals.account_id = spans.account_id and intervals.resource_id = spans.resource_id
+    array join arrayZip(mapKeys(intervals.metrics), mapValues(intervals.metrics)) as pair
+    where intervals.resource_id in (select resource_id from spans) and from_at < to_at
+),
+
+state_sku_of as (
+    select
+        pairs.metric as metric,
+        pairs.region as region,
+        if(regional.sku_id != '', regional.sku_id, general.sku_id) as sku_id,
+        if(regional.sku_id != '', regional.unit, general.unit) as unit,
+        if(regional.sku_id != '', regional.aggregation, general.aggregation) as aggregation,
+        if(regional.sku_id != '', regional.billed_when, general.billed_when) as billed_when,
+        if(regional.sku_id != '', regional.divisor, general.divisor) as divisor
+    from (select distinct metric, region from state_metrics) as pairs
+    left any join skus as regional on pairs.metric = regional.metric and pairs.region = regional.region
+    left any join (select * from skus where region = '') as general on pairs.metric = general.metric
+),
+
+state_hours as (
+    select
+        states.account_id as account_id,
+        states.resource_id as resource_id,
+        states.project_id as project_id,
+        states.region as region,
+        states.metric as metric,
+        states.labels as labels,
+        (states.started_at, states.sequence, states.event_id, states.source) as latest,
+        {{ billionths('states.held') }} as held_billionths,
+        state_sku_of.sku_id as sku_id,
+        state_sku_of.unit as unit,
+        state_sku_of.aggregation as aggregation,
+        state_sku_of.divisor as divisor,
+        states.from_at as from_at,
+        states.to_at as to_at,
+        arrayJoin(arrayMap(
+            hour -> toStartOfHour(states.from_at) + toIntervalHour(hour),
+            range(toUInt64(dateDiff('hour', toStartOfHour(states.from_at), toStartOfHour(states.to_at - toIntervalMillisecond(1))) + 1))
+        )) as hour_at
+    from state_metrics as states
+    inner join state_sku_of on states.metric = state_sku_of.metric and states.region = state_sku_of.region
+    where states.state = 'running' or (state_sku_of.aggregation = 'time_weighted' and state_sku_of.billed_when = 'exists')
+),
+
+metered_states as (
+    select
+        hour_at,
+        account_id,
+        resource_id,
+        project_id,
+        region,
+        metric,
+        sku_id,
+        multiIf(hours.sku_id = '', 'unknown_metric', any(hours.aggregation) != 'time_weighted', 'aggregation_mismatch', '') as reason_code,
+        {{ quantity_of(
+            "sum(hours.held_billionths * dateDiff('millisecond', greatest(hours.from_at, hours.hour_at), least(hours.to_at, hours.hour_at + toIntervalHour(1))))",
+            billionths("if(hours.sku_id = '', toDecimal128(1, 9), any(hours.divisor))") ~ ' * toInt256(3600000)'
+        ) }} as quantity,
+        any(hours.unit) as unit,
+        argMax(hours.labels, hours.latest) as labels,
+        max(hours.latest) as latest
+    from state_hours as hours
+    where (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from windows)
+    group by hour_at, account_id, resource_id, project_id, region, metric, sku_id
+)
+
+select
+    hour_at,
+    account_id,
+    resource_id,
+    project_id,
+    region,
+    metric,
+    sku_id,
+    reason_code,
+    sum(parts.quantity) as quantity,
+    any(parts.unit) as unit,
+    argMax(parts.labels, parts.latest) as labels
+from (
+    select hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code, quantity, unit, labels, latest from metered_usage
+    union all
+    select hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code, quantity, unit, labels, latest from metered_states
+) as parts
+group by hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code

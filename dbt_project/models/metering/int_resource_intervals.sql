@@ -1,0 +1,58 @@
+-- The life of each resource as half-open intervals [started_at, ended_at) of one unchanged state, from events in any
+-- order of arrival. The last interval of a life that has not ended reaches to 2299-12-31; as-of cuts it where it is
+-- billed. is_open: still elapsing at as-of, so that a tick finds these without reading the closed ones.
+-- Grain: one row per source, resource_id, started_at, sequence, kind, event_id.
+{{ config(
+    materialized='keyed',
+    key=['is_open', 'resource_id', 'source', 'started_at', 'sequence', 'kind', 'event_id'],
+    partition_by='is_open',
+    window="resource_id in (select resource_id from {{ ref('int_touched_resources') }})"
+) }}
+-- depends_on: {{ ref('int_replaced_intervals') }}
+
+with events as (
+    select
+        source,
+        event_id,
+        resource_id,
+        event_at,
+        kind,
+        sequence,
+        account_id,
+        project_id,
+        region,
+        state,
+        metrics,
+        labels
+    from {{ ref('stg_events__lifecycle') }}
+    where resource_id in (select resource_id from {{ ref('int_touched_resources') }})
+),
+
+ordered as (
+    select
+        *,
+        leadInFrame(event_at, 1, toDateTime64('2299-12-31 00:00:00', 3, 'UTC')) over (
+            partition by resource_id, source
+            order by event_at asc, sequence asc, kind asc, event_id asc
+            rows between unbounded preceding and unbounded following
+        ) as ended_at
+    from events
+)
+
+select
+    resource_id,
+    source,
+    event_at as started_at,
+    ended_at,
+    sequence,
+    kind,
+    event_id,
+    account_id,
+    project_id,
+    region,
+    state,
+    metrics,
+    labels,
+    ended_at > {{ tick('as_of') }} as is_open
+from ordered
+where state != 'deleted' and ended_at > event_at

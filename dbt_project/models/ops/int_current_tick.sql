@@ -1,0 +1,19 @@
+-- The tick that runs, or the last one that ran.
+-- Grain: one row.
+select
+    tick_id,
+    previous_tick_id,
+    as_of,
+    previous_as_of,
+    from_batch_seq,
+    to_batch_seq,
+    catalog_version,
+    previous_catalog_version,
+    rebuild_from,
+    rebuild_to,
+    seller_country,
+    toStartOfHour(as_of) as as_of_hour_at,
+    toStartOfHour(previous_as_of) as previous_as_of_hour_at
+from {{ source('ops', 'ticks') }}
+order by tick_id desc, status asc
+limit 1

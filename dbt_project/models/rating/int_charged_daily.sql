@@ -1,0 +1,23 @@
+-- charges_hourly by day and invoice line, without the resources: small enough to add up a month in each tick.
+-- Grain: one row per account_id, sku_id, charge_date, charge_type, price_id.
+{{ config(
+    materialized='keyed',
+    key=['account_id', 'sku_id', 'charge_date', 'charge_type', 'price_id'],
+    partition_by='toYYYYMM(charge_date)',
+    window="(account_id, sku_id, charge_date) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})"
+) }}
+-- depends_on: {{ ref('int_touched_days') }}
+
+select
+    account_id,
+    sku_id,
+    toDate(hour_at) as charge_date,
+    charge_type,
+    price_id,
+    any(parts.currency_code) as currency_code,
+    any(parts.unit) as unit,
+    sum(parts.quantity) as quantity,
+    sum(parts.amount_unrounded) as amount_unrounded
+from {{ ref('int_rated_hourly') }} as parts
+where reason_code = ''
+group by account_id, sku_id, charge_date, charge_type, price_id

@@ -1,0 +1,18 @@
+-- On-demand quantity a day, priced or not: what the running total of a month starts from on a later day.
+-- Grain: one row per account_id, sku_id, charge_date.
+{{ config(
+    materialized='keyed',
+    key=['account_id', 'sku_id', 'charge_date'],
+    partition_by='toYYYYMM(charge_date)',
+    window="(account_id, sku_id, charge_date) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})"
+) }}
+-- depends_on: {{ ref('int_touched_days') }}
+
+select
+    account_id,
+    sku_id,
+    toDate(hour_at) as charge_date,
+    sum(parts.quantity) as quantity
+from {{ ref('int_split_hourly') }} as parts
+where charge_type = 'usage'
+group by account_id, sku_id, charge_date

@@ -1,0 +1,211 @@
+-- The touched sets rated: each part of an hour with its price, discount and exact amount, or with the reason why it has
+-- none. An hour costs the price of the running total after it minus that before it, so hours add up to the month.
+-- Grain: one row per account_id, project_id, resource_id, region, sku_id, hour_at, charge_type, price_id.
+{{ config(materialized='table', engine='MergeTree()', order_by='(account_id, sku_id, hour_at)') }}
+
+with carried as (
+    select
+        days.account_id as account_id,
+        days.sku_id as sku_id,
+        days.month as month,
+        sum(days.quantity) as quantity
+    from (
+        select account_id, sku_id, toStartOfMonth(charge_date) as month, charge_date, quantity
+        from {{ ref('int_on_demand_daily') }}
+        where (account_id, sku_id, month) in (select account_id, sku_id, month from {{ ref('int_touched_days') }})
+    ) as days
+    inner join (select distinct account_id, sku_id, month, from_date from {{ ref('int_touched_days') }}) as sets
+        on days.account_id = sets.account_id and days.sku_id = sets.sku_id and days.month = sets.month
+    where days.charge_date < sets.from_date
+    group by account_id, sku_id, month
+),
+
+accounts as (
+    select account_id, currency_code from {{ ref('stg_control__accounts') }}
+),
+
+prices as (
+    select * from {{ ref('int_price_segments') }}
+),
+
+running as (
+    select
+        split.account_id as account_id,
+        split.project_id as project_id,
+        split.resource_id as resource_id,
+        split.region as region,
+        split.sku_id as sku_id,
+        split.hour_at as hour_at,
+        split.metric as metric,
+        split.unit as unit,
+        split.labels as labels,
+        split.quantity as quantity,
+        carried.quantity + sum(split.quantity) over (
+            partition by split.account_id, split.sku_id, toStartOfMonth(split.hour_at)
+            order by split.hour_at asc, split.project_id asc, split.resource_id asc, split.region asc
+            rows between unbounded preceding and current row
+        ) as total_after,
+        total_after - split.quantity as total_before,
+        accounts.currency_code as currency_code
+    from (select * from {{ ref('int_split_hourly') }} where charge_type = 'usage') as split
+    left any join carried
+        on split.account_id = carried.account_id
+        and split.sku_id = carried.sku_id
+        and toStartOfMonth(toDate(split.hour_at)) = carried.month
+    left any join accounts on split.account_id = accounts.account_id
+),
+
+-- Prices and discounts hold for whole hours: looked up once an hour of a set, not once a row.
+hours as (
+    select distinct
+        account_id,
+        sku_id,
+        currency_code,
+        hour_at
+    from running
+    where currency_code != ''
+),
+
+services as (
+    select sku_id, service from {{ ref('stg_catalog__skus') }}
+),
+
+discounts as (
+    select
+        hours.account_id as account_id,
+        hours.sku_id as sku_id,
+        hours.hour_at as hour_at,
+        argMax(
+            (discounts.discount_id, discounts.percent),
+            (transform(toString(discounts.scope_type), ['sku', 'service', 'all'], [3, 2, 1], 0), discounts.percent, discounts.discount_id)
+        ) as best
+    from (
+        select hours.account_id, hours.sku_id, hours.hour_at, services.service, arrayJoin([hours.account_id, '']) as holder_id
+        from hours
+        inner join services on hours.sku_id = services.sku_id
+        where (select count() from {{ ref('stg_catalog__discounts') }}) > 0
+    ) as hours
+    inner join {{ ref('stg_catalog__discounts') }} as discounts on hours.holder_id = discounts.account_id
+    where
+        hours.hour_at >= discounts.valid_from
+        and hours.hour_at < discounts.valid_to
+        and (
+            discounts.scope_type = 'all'
+            or (discounts.scope_type = 'service' and discounts.scope_value = hours.service)
+            or (discounts.scope_type = 'sku' and discounts.scope_value = hours.sku_id)
+        )
+    group by account_id, sku_id, hour_at
+),
+
+-- Prices of one (sku, account, currency) never overlap, so the last that has begun is the only candidate.
+offers as (
+    select
+        hours.account_id as account_id,
+        hours.sku_id as sku_id,
+        hours.hour_at as hour_at,
+        if(contract.price_id != '' and hours.hour_at < contract.valid_to, contract.price_id, '') as contract_id,
+        if(list.price_id != '' and hours.hour_at < list.valid_to, list.price_id, '') as list_id
+    from hours
+    asof left join (select * from prices where account_id != '') as contract
+        on hours.sku_id = contract.sku_id
+        and hours.account_id = contract.account_id
+        and hours.currency_code = contract.currency_code
+        and hours.hour_at >= contract.valid_from
+    asof left join (select * from prices where account_id = '') as list
+        on hours.sku_id = list.sku_id
+        and hours.currency_code = list.currency_code
+        and hours.hour_at >= list.valid_from
+),
+
+terms as (
+    select
+        offers.account_id as account_id,
+        offers.sku_id as sku_id,
+        offers.hour_at as hour_at,
+        if(offers.contract_id != '', offers.contract_id, offers.list_id) as price_id,
+        if(offers.list_id != '', offers.list_id, offers.contract_id) as list_price_id,
+        discounts.best.1 as discount_id,
+        toDecimal256(100 - discounts.best.2, 8) / 100 as payable
+    from offers
+    left any join discounts
+        on offers.account_id = discounts.account_id and offers.sku_id = discounts.sku_id and offers.hour_at = discounts.hour_at
+),
+
+priced as (
+    select
+        running.account_id as account_id,
+        running.project_id as project_id,
+        running.resource_id as resource_id,
+        running.region as region,
+        running.sku_id as sku_id,
+        running.hour_at as hour_at,
+        running.metric as metric,
+        running.unit as unit,
+        running.labels as labels,
+        running.quantity as quantity,
+        running.currency_code as currency_code,
+        terms.price_id as price_id,
+        terms.discount_id as discount_id,
+        -- Beyond this the exact products below no longer fit 76 digits.
+        throwIf(running.total_after > toDecimal256('1000000000000000000000000000', 12), 'a month total of more than 10^27 units cannot be rated exactly') as _guard,
+        if(terms.price_id = '', toDecimal256(0, 24), {{ cost_of('running.total_after', 'applied') }} - {{ cost_of('running.total_before', 'applied') }}) as cost,
+        if(
+            terms.list_price_id = terms.price_id,
+            cost,
+            {{ cost_of('running.total_after', 'list') }} - {{ cost_of('running.total_before', 'list') }}
+        ) as list_cost,
+        terms.payable as payable
+    from running
+    left any join terms
+        on running.account_id = terms.account_id and running.sku_id = terms.sku_id and running.hour_at = terms.hour_at
+    left any join prices as applied on terms.price_id = applied.price_id
+    left any join prices as list on terms.list_price_id = list.price_id
+)
+
+select
+    priced.account_id as account_id,
+    priced.project_id as project_id,
+    priced.resource_id as resource_id,
+    priced.region as region,
+    priced.sku_id as sku_id,
+    services.service as service,
+    priced.hour_at as hour_at,
+    'usage' as charge_type,
+    multiIf(priced.currency_code = '', 'unknown_account', priced.price_id = '', 'no_price', '') as reason_code,
+    priced.price_id as price_id,
+    priced.discount_id as discount_id,
+    priced.currency_code as currency_code,
+    priced.metric as metric,
+    priced.quantity as quantity,
+    priced.unit as unit,
+    toDecimal256(priced.list_cost, 32) as list_amount_unrounded,
+    priced.cost * priced.payable as amount_unrounded,
+    priced.labels as labels
+from priced
+left any join services on priced.sku_id = services.sku_id
+where priced._guard = 0
+
+union all
+
+select
+    split.account_id as account_id,
+    split.project_id as project_id,
+    split.resource_id as resource_id,
+    split.region as region,
+    split.sku_id as sku_id,
+    services.service as service,
+    split.hour_at as hour_at,
+    split.charge_type as charge_type,
+    '' as reason_code,
+    split.commitment_id as price_id,
+    '' as discount_id,
+    commitments.currency_code as currency_code,
+    split.metric as metric,
+    split.quantity as quantity,
+    split.unit as unit,
+    toDecimal256(split.quantity * toDecimal256(commitments.unit_price, 12), 32) as list_amount_unrounded,
+    list_amount_unrounded as amount_unrounded,
+    split.labels as labels
+from (select * from {{ ref('int_split_hourly') }} where charge_type != 'usage') as split
+inner join {{ ref('stg_catalog__commitments') }} as commitments on split.commitment_id = commitments.commitment_id
+left any join services on split.sku_id = services.sku_id

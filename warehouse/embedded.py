@@ -1,0 +1,177 @@
+"""The embedded warehouse: a ClickHouse server in a process of its own, supervised from here.
+
+Everything lies in `<home>/warehouse/`: data, configuration, log, and `server.json` with pid and ports while it runs.
+server_process.py is the program that runs in that process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from warehouse.embedded_config import write_configuration
+from warehouse.errors import WarehouseError
+from warehouse.secrets import passwords
+
+START_SECONDS = 60  # an unclean stop may have to replay parts; a fresh start takes under one second
+STOP_SECONDS = 60  # running merges are allowed to end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A server that answers: its process and ports."""
+
+    pid: int
+    http_port: int
+    tcp_port: int
+
+
+def folder(home: Path) -> Path:
+    """Where the embedded server of a home keeps everything."""
+    return home / "warehouse"
+
+
+def running(home: Path) -> Running | None:
+    """The server of this home if its process lives, else None. A stale record is ignored."""
+    try:
+        record: dict[str, Any] = json.loads((folder(home) / "server.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    state = Running(pid=record["pid"], http_port=record["http_port"], tcp_port=record["tcp_port"])
+    return state if _is_our_process(state.pid, home) else None
+
+
+def http_port(home: Path) -> int | None:
+    """HTTP port of the running server, or None."""
+    state = running(home)
+    return state.http_port if state else None
+
+
+def start(home: Path, *, database_prefix: str = "") -> Running:
+    """Start the server, or return the one that runs.
+
+    Raises:
+        WarehouseError: it did not come up; the message holds the log's last lines.
+    """
+    base = folder(home)
+    base.mkdir(parents=True, exist_ok=True)
+    with _locked(base / "start.lock"):
+        state = running(home)
+        if state is not None:
+            _wait_until_ready(home, state, log=base / "server.log")
+            return state
+        (base / "server.json").unlink(missing_ok=True)
+        state_ports = (_free_port(), _free_port())
+        write_configuration(base, http_port=state_ports[0], tcp_port=state_ports[1], passwords=passwords(home), database_prefix=database_prefix)
+        log = base / "server.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own program and arguments
+                [sys.executable, "-m", "warehouse.server_process", str(base)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                cwd=base,
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+            )
+        state = Running(pid=process.pid, http_port=state_ports[0], tcp_port=state_ports[1])
+        record = base / "server.json.new"
+        record.write_text(json.dumps({"pid": state.pid, "http_port": state.http_port, "tcp_port": state.tcp_port}))
+        record.replace(base / "server.json")
+        _wait_until_ready(home, state, log=log, process=process)
+        return state
+
+
+def stop(home: Path) -> bool:
+    """Stop the server cleanly and wait for its end. Returns whether one was running."""
+    state = running(home)
+    if state is None:
+        (folder(home) / "server.json").unlink(missing_ok=True)
+        return False
+    os.kill(state.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _is_our_process(state.pid, home) and time.monotonic() < deadline:
+        _reap(state.pid)
+        time.sleep(0.05)
+    if _is_our_process(state.pid, home):
+        os.kill(state.pid, signal.SIGKILL)
+        time.sleep(0.2)
+        _reap(state.pid)
+    (folder(home) / "server.json").unlink(missing_ok=True)
+    return True
+
+
+def _wait_until_ready(home: Path, state: Running, *, log: Path, process: subprocess.Popen[bytes] | None = None) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if _answers(state.http_port):
+            return
+        ended = process.poll() is not None if process else not _is_our_process(state.pid, home)
+        if ended:
+            break
+        time.sleep(0.05)
+    (folder(home) / "server.json").unlink(missing_ok=True)
+    if process is not None and process.poll() is None:
+        process.kill()
+        process.wait()
+    raise WarehouseError(f"the embedded warehouse did not start; the end of {log}:\n{_tail(log)}")
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2) as reply:  # noqa: S310 - fixed scheme
+            return bool(reply.read() == b"Ok.\n")
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _is_our_process(pid: int, home: Path) -> bool:
+    """Whether pid is the server of this home. A pid reused by another program must not be taken for it, or killed."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status != "Z" and b"warehouse.server_process" in command and str(folder(home)).encode() in command
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return  # started by another process: its parent reaps it
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _tail(log: Path, *, lines: int = 12) -> str:
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return "(no log)"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Only one process starts the server of a home; the kernel drops the lock if that process dies."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

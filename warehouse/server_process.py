@@ -1,0 +1,56 @@
+"""The program of the embedded server's process: `python -m warehouse.server_process FOLDER`.
+
+chdb-core carries a whole ClickHouse, listeners included. A query that reads a named pipe keeps the engine up; closing
+the pipe's write end ends that query, and the engine shuts down cleanly. embedded.py starts and stops this program.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+# The import itself opens an engine that reads ./config.xml, so it happens in a folder that has none.
+_started_in = Path.cwd()
+os.chdir("/")
+import chdb  # noqa: E402
+
+os.chdir(_started_in)
+
+# Three statements: exactly what the quota of the engine's own user allows (embedded_config.py).
+START = "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; SELECT count() FROM file('{pipe}', LineAsString, 'l String')"
+
+
+def serve(base: Path) -> None:
+    """Run the server whose config.xml lies in `base` until SIGTERM or SIGINT."""
+    os.chdir(base)
+    chdb._chdb.set_signal_handlers_enabled(False)  # Python handles SIGTERM, not the engine
+    pipe = base / "alive.fifo"
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe, 0o600)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+
+    def engine() -> None:
+        try:
+            # TabSeparated becomes the HTTP default format; clickhouse-connect refuses others.
+            chdb._chdb.query(START.format(pipe=pipe), "TabSeparated", path=str(base / "data"))
+        finally:
+            stopped.set()
+
+    thread = threading.Thread(target=engine, name="engine", daemon=True)
+    thread.start()
+    # Opening for read and write never blocks, so an engine that fails before it reads cannot hang this process.
+    descriptor = os.open(pipe, os.O_RDWR)
+    while not stopped.wait(3600):
+        continue
+    os.close(descriptor)
+    thread.join()
+    pipe.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))
