@@ -16,7 +16,7 @@ PALETTE = ("#1f5f8b", "#e39b3b", "#4c9a82", "#b5566b", "#7a6aa8", "#8fb8d6", "#c
 REST_COLOUR = "#a7b0b8"
 REST_NAME = "Other services"
 
-CHART_HEIGHT = 300  # pixels; leaves the totals and the chart on one screen of a laptop
+CHART_HEIGHT = 340  # pixels; leaves the totals and the chart on one screen of a laptop
 
 
 def cost_by_day(rows: Sequence[CostRow], *, period: str, currency_code: str) -> alt.Chart:
@@ -37,7 +37,7 @@ def cost_by_day(rows: Sequence[CostRow], *, period: str, currency_code: str) -> 
             "amount_text": [f"{rounded_text(row.amount_unrounded, currency_code)} {currency_code}" for row in rows],
         }
     )
-    return (
+    chart: alt.Chart = (
         alt.Chart(data, height=CHART_HEIGHT)
         .mark_bar()
         .encode(
@@ -48,7 +48,7 @@ def cost_by_day(rows: Sequence[CostRow], *, period: str, currency_code: str) -> 
                 axis=alt.Axis(labelAngle=0, labelOverlap=True),
             ),
             # Six significant digits, trailing zeros cut: ticks are round numbers, from 0.0001 to millions.
-            y=alt.Y("amount:Q", title=f"Cost ({currency_code})", stack="zero", axis=alt.Axis(format=",.6~r", tickCount=6)),
+            y=alt.Y("amount:Q", title=f"Cost ({currency_code})", stack="zero", axis=alt.Axis(format=",.6~r", tickCount=4)),
             color=alt.Color(
                 "service:N", title="Service", scale=alt.Scale(domain=shown, range=colours), legend=alt.Legend(orient="top", columns=4)
             ),
@@ -60,6 +60,7 @@ def cost_by_day(rows: Sequence[CostRow], *, period: str, currency_code: str) -> 
             ],
         )
     )
+    return chart
 
 
 def services_by_cost(rows: Sequence[CostRow]) -> list[str]:

@@ -24,14 +24,8 @@ from dashboards.formatting import (
 )
 from dashboards.queries import CostFilter, CostReport, CostRow, FilterValues, PipelineState, Reconciliation, UnratedReason
 from dashboards.reading import analyst, cached
+from dashboards.wording import reason_text
 from warehouse.settings import Settings, load_settings
-
-REASONS = {
-    "unknown_metric": "no SKU of the catalog has the metric",
-    "aggregation_mismatch": "the SKU of the metric expects the other kind of event",
-    "unknown_account": "the account is not in the catalog",
-    "no_price": "no price is valid for the SKU in the account's currency",
-}
 
 _BREAKDOWNS = (
     ("service", "Service", "services"),
@@ -106,8 +100,12 @@ def _ask_filter(settings: Settings, periods: Sequence[str]) -> CostFilter:
     period = month.selectbox("Month", periods, format_func=period_text, key="month", bind="query-params")
     values = _values(settings, period)
     # Values that are not offered can be typed: a filter offers only the most expensive ones of a large cloud.
-    accounts = account.multiselect("Accounts", values.accounts, placeholder="All accounts", accept_new_options=True, key="account", bind="query-params")
-    services = service.multiselect("Services", values.services, placeholder="All services", accept_new_options=True, key="service", bind="query-params")
+    accounts = account.multiselect(
+        "Accounts", values.accounts, placeholder="All accounts", accept_new_options=True, key="account", bind="query-params"
+    )
+    services = service.multiselect(
+        "Services", values.services, placeholder="All services", accept_new_options=True, key="service", bind="query-params"
+    )
     projects = project.multiselect(
         "Projects",
         values.projects,
@@ -124,16 +122,15 @@ def _warn_of_unrated(reasons: Sequence[UnratedReason]) -> None:
     if not reasons:
         return
     row_count = sum(reason.row_count for reason in reasons)
-    lines = [f"- **{count_text(reason.row_count, 'resource-hour')}** `{reason.reason_code}`: {_reason_text(reason.reason_code)}" for reason in reasons]
+    lines = "".join(
+        f"\n- **{count_text(reason.row_count, 'resource-hour')}** `{reason.reason_code}`: {reason_text(reason.reason_code)}"
+        for reason in reasons
+    )
     st.warning(
-        f"{count_text(row_count, 'resource-hour')} of usage in this month {'has' if row_count == 1 else 'have'} no price and"
-        f" {'is' if row_count == 1 else 'are'} in no amount below. Once the catalog covers the usage, the next run bills it.\n" + "\n".join(lines),
+        f"Usage without a price in this month: {count_text(row_count, 'resource-hour')}, in no amount below."
+        f" Once the catalog covers it, the next run bills it.{lines}",
         icon=":material/warning:",
     )
-
-
-def _reason_text(reason_code: str) -> str:
-    return REASONS.get(reason_code, "see rating.unrated_consumption")
 
 
 def _show_totals(report: CostReport, *, period: str, state: PipelineState) -> None:
@@ -149,7 +146,7 @@ def _show_totals(report: CostReport, *, period: str, state: PipelineState) -> No
 def _ask_currency(currencies: list[str]) -> str:
     if len(currencies) == 1:
         return currencies[0]
-    chosen = st.segmented_control("Break down", currencies, default=currencies[0], required=True, key="currency", bind="query-params")
+    chosen = st.segmented_control("Breakdowns in", currencies, default=currencies[0], required=True, key="currency", bind="query-params")
     return chosen or currencies[0]
 
 
@@ -204,7 +201,8 @@ def _show_reconciliation(settings: Settings, cost_filter: CostFilter, *, state: 
             )
         else:
             st.error(
-                f"Cost and invoice lines differ in {', '.join(different)}. Run `meterhouse run`; if the difference stays, its checks name the rows.",
+                f"Cost and invoice lines differ in {', '.join(different)}. Run `meterhouse run`;"
+                " if the difference stays, its checks name the rows.",
                 icon=":material/error:",
             )
 

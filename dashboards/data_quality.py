@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 import streamlit as st
 
 from dashboards import queries, tables
-from dashboards.costs import REASONS
-from dashboards.formatting import count_text, instant_text
+from dashboards.formatting import instant_text
 from dashboards.queries import Batch, EventAccounting, PipelineState, RejectedReason, UnratedReason
 from dashboards.reading import NothingBuiltError, analyst, cached
+from dashboards.wording import reason_text
 from warehouse.settings import Settings, load_settings
 
 SHOWN_BATCHES = 20
@@ -65,7 +65,8 @@ def _show_state(state: PipelineState) -> None:
     if not state.committed_tick_id:
         st.caption("No run has ended yet.")
     else:
-        st.caption(f"Run {state.committed_tick_id} ended at {instant_text(state.committed_at)} and billed usage up to {instant_text(state.as_of)}.")
+        ended, as_of = instant_text(state.committed_at), instant_text(state.as_of)
+        st.caption(f"Run {state.committed_tick_id} ended at {ended} and billed usage up to {as_of}.")
     if state.is_tick_open:
         st.warning(
             f"Run {state.last_tick_id} started at {instant_text(state.last_attempt_at)} and has not ended. If it is no longer running,"
@@ -79,11 +80,17 @@ def _show_accounting(accounting: EventAccounting) -> None:
         st.subheader("Where every line ended")
         rows = [[title, meaning, f"{getattr(accounting, name):,}"] for name, title, meaning in _BUCKETS]
         columns = (tables.Column(title="Bucket"), tables.Column(title="Meaning"), tables.Column(title="Lines", is_number=True))
-        footer = [[f"All lines of {count_text(accounting.batch_count, 'batch').replace('batchs', 'batches')}", "", f"{accounting.lines:,}"]]
+        footer = [
+            [
+                f"All lines, of {accounting.batch_count:,} loaded {'batch' if accounting.batch_count == 1 else 'batches'}",
+                "",
+                f"{accounting.lines:,}",
+            ]
+        ]
         st.html(tables.table("Where every line ended", columns, rows, footer=footer))
         if accounting.unbalanced_batch_count:
             st.error(
-                f"In {accounting.unbalanced_batch_count:,} of the batches the buckets do not add up to the lines; see ops.event_accounting.",
+                f"Batches whose buckets do not add up to their lines: {accounting.unbalanced_batch_count:,}; see ops.event_accounting.",
                 icon=":material/error:",
             )
         else:
@@ -111,7 +118,10 @@ def _show_unrated(settings: Settings) -> None:
         st.caption("All usage has a price.")
         return
     columns = (tables.Column(title="Reason"), tables.Column(title="Metrics"), tables.Column(title="Resource-hours", is_number=True))
-    rows = [[f"{reason.reason_code}: {REASONS.get(reason.reason_code, '')}", ", ".join(reason.metrics), f"{reason.row_count:,}"] for reason in reasons]
+    rows = [
+        [f"{reason.reason_code}: {reason_text(reason.reason_code)}", ", ".join(reason.metrics), f"{reason.row_count:,}"]
+        for reason in reasons
+    ]
     st.html(tables.table("Unrated usage by reason", columns, rows))
 
 

@@ -15,6 +15,7 @@ from dashboards import queries, tables
 from dashboards.formatting import amount_text, count_text, exact_text, money_text, negated, percent_text, period_text, plain_text
 from dashboards.queries import LISTED_INVOICES, Invoice, InvoiceFilter, InvoiceLine, InvoiceTotals
 from dashboards.reading import analyst, cached
+from dashboards.wording import kind_text, number_text, words
 from warehouse.currencies import minor_units
 from warehouse.settings import Settings, load_settings
 
@@ -62,7 +63,10 @@ def render() -> None:
     st.title("Invoices")
     periods, accounts = _choices(settings)
     if not periods:
-        st.info("There are no invoices yet: `meterhouse run` drafts them, `meterhouse close` issues those of a month.", icon=":material/hourglass_empty:")
+        st.info(
+            "There are no invoices yet: `meterhouse run` drafts them, `meterhouse close` issues those of a month.",
+            icon=":material/hourglass_empty:",
+        )
         return
     invoices, totals = _invoices(settings, _ask_filter(periods, accounts))
     if not invoices:
@@ -75,51 +79,43 @@ def render() -> None:
     _show(invoice, _lines(settings, invoice.invoice_id))
 
 
-def number_text(invoice: Invoice) -> str:
-    """The number of a document, or `draft`."""
-    return invoice.invoice_number or "draft"
-
-
-def kind_text(invoice: Invoice) -> str:
-    """`Invoice`, or the kind of note and the month it corrects: `Credit note for January 2026`."""
-    kind = invoice.kind.replace("_", " ").capitalize()
-    return f"{kind} for {period_text(invoice.adjusted_period)}" if invoice.adjusted_period else kind
-
-
-def status_text(status: str) -> str:
-    """`partially_paid` as `Partially paid`."""
-    return status.replace("_", " ").capitalize()
-
-
 def lines_csv(invoice: Invoice, lines: Sequence[InvoiceLine]) -> str:
     """All lines with the columns of invoicing.invoice_lines; amounts without groups, in the decimals of the currency."""
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
-    head = (
-        invoice.invoice_number, invoice.invoice_id, invoice.account_id, invoice.period, invoice.kind, invoice.adjusted_period, invoice.status,
-    )  # fmt: skip
     decimals = minor_units(invoice.currency_code)
     for line in lines:
-        amount = plain_text(line.amount, least_decimals=decimals)
-        writer.writerow(
-            (*head, line.line_number, line.line_type, line.sku_id, line.price_id, plain_text(line.quantity), line.unit, line.currency_code, amount)
-        )
+        quantity, amount = plain_text(line.quantity), plain_text(line.amount, least_decimals=decimals)
+        writer.writerow((
+            invoice.invoice_number, invoice.invoice_id, invoice.account_id, invoice.period, invoice.kind, invoice.adjusted_period,
+            invoice.status, line.line_number, line.line_type, line.sku_id, line.price_id, quantity, line.unit, line.currency_code, amount,
+        ))  # fmt: skip
     return output.getvalue()
 
 
 def csv_name(invoice: Invoice) -> str:
-    """A file name for the lines: the number, or account and month of a draft; other characters than letters, digits, dots and dashes as `_`."""
+    """A file name for the lines: the number, or account and month of a draft; only letters, digits, dots, dashes and `_`."""
     name = invoice.invoice_number or f"draft-{invoice.account_id}-{invoice.period}"
     return f"{re.sub(r'[^A-Za-z0-9.-]', '_', name)}-lines.csv"
 
 
 def _ask_filter(periods: Sequence[str], accounts: Sequence[str]) -> InvoiceFilter:
     month, status, account = st.columns([1.2, 1.2, 1.6])
-    chosen = month.multiselect("Months", periods, default=periods[:1], format_func=period_text, placeholder="All months", key="period", bind="query-params")
-    statuses = status.multiselect("Status", STATUSES, format_func=status_text, placeholder="Any status", key="status", bind="query-params")
+    chosen = month.multiselect(
+        "Months",
+        periods,
+        default=periods[:1],
+        format_func=period_text,
+        placeholder="All months",
+        key="period",
+        bind="query-params",
+    )
+    statuses = status.multiselect("Status", STATUSES, format_func=words, placeholder="Any status", key="status", bind="query-params")
     # An account that is not offered can be typed: a large cloud has more than a list should hold.
-    names = account.multiselect("Accounts", accounts, placeholder="All accounts", accept_new_options=True, key="account", bind="query-params")
+    names = account.multiselect(
+        "Accounts", accounts, placeholder="All accounts", accept_new_options=True, key="account", bind="query-params"
+    )
     return InvoiceFilter(periods=tuple(sorted(chosen)), statuses=tuple(sorted(statuses)), accounts=tuple(sorted(names)))
 
 
@@ -165,7 +161,7 @@ def invoice_grid(invoices: Sequence[Invoice]) -> Styler:
             "Month": [invoice.period for invoice in invoices],
             "Account": [invoice.account_id for invoice in invoices],
             "Document": [kind_text(invoice) for invoice in invoices],
-            "Status": [status_text(invoice.status) for invoice in invoices],
+            "Status": [words(invoice.status) for invoice in invoices],
             "Currency": [invoice.currency_code for invoice in invoices],
             "Subtotal": [invoice.subtotal_amount for invoice in invoices],
             "Credits": [negated(invoice.credit_amount) for invoice in invoices],
@@ -179,22 +175,26 @@ def invoice_grid(invoices: Sequence[Invoice]) -> Styler:
         def text(amount: object, code: str = code) -> str:
             return amount_text(amount, code)  # type: ignore[arg-type]  # the column holds Decimals only
 
-        styler = styler.format({name: text for name in _MONEY}, subset=(frame["Currency"] == code, list(_MONEY)))
+        styler = styler.format(dict.fromkeys(_MONEY, text), subset=(frame["Currency"] == code, list(_MONEY)))
     return styler
 
 
 def _show(invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:
     with st.container(border=True, key="document"):
         title, download = st.columns([3, 1], vertical_alignment="center")
-        title.html(f'<h3 class="mh-title">{tables.escape(kind_text(invoice))} {tables.escape(number_text(invoice))}</h3>')
+        title.html(tables.heading(f"{kind_text(invoice)}, {number_text(invoice)}"))
         download.download_button(
-            "Download lines (CSV)", lines_csv(invoice, lines), file_name=csv_name(invoice), mime="text/csv", icon=":material/download:", width="stretch"
+            "Download lines (CSV)",
+            lines_csv(invoice, lines),
+            file_name=csv_name(invoice),
+            mime="text/csv",
+            icon=":material/download:",
+            width="stretch",
         )
         st.html(tables.facts(_facts(invoice)))
         shown = lines[:SHOWN_LINES]
-        st.html(
-            tables.table("Lines of the invoice", _line_columns(invoice), [_line_row(line) for line in shown], footer=_footer(invoice, lines))
-        )
+        rows = [_line_row(line) for line in shown]
+        st.html(tables.table("Lines of the invoice", _line_columns(invoice), rows, footer=_footer(invoice, lines)))
         if len(lines) > len(shown):
             st.caption(f"The first {SHOWN_LINES:,} of {count_text(len(lines), 'line')}; the download has all of them.")
 
@@ -203,7 +203,7 @@ def _facts(invoice: Invoice) -> list[tuple[str, str]]:
     facts = [
         ("Account", invoice.account_id),
         ("Month", period_text(invoice.period)),
-        ("Status", status_text(invoice.status)),
+        ("Status", words(invoice.status)),
         ("Currency", invoice.currency_code),
     ]
     if invoice.status != "draft":
@@ -213,7 +213,7 @@ def _facts(invoice: Invoice) -> list[tuple[str, str]]:
             ("Paid", money_text(invoice.paid_amount, invoice.currency_code)),
         ]
     if invoice.tax_note:
-        facts.append(("Tax note", invoice.tax_note.replace("_", " ").capitalize()))
+        facts.append(("Tax note", words(invoice.tax_note)))
     return facts
 
 
@@ -233,7 +233,7 @@ def _line_row(line: InvoiceLine) -> list[str]:
     return [
         str(line.line_number),
         line.sku_id,
-        line.line_type.replace("_", " ").capitalize(),
+        words(line.line_type),
         line.price_id,
         exact_text(line.quantity),
         line.unit,
@@ -249,4 +249,4 @@ def _footer(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[list[str]]:
         (f"Tax {percent_text(invoice.tax_percent)}", amount_text(invoice.tax_amount, code)),
         ("Total", amount_text(invoice.total_amount, code)),
     ]
-    return [["", label, "", "", "", "", amount] for label, amount in rows]
+    return [["", "", "", "", "", label, amount] for label, amount in rows]

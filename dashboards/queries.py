@@ -88,7 +88,7 @@ class UnratedReason:
     reason_code: str
     row_count: int  # one resource and SKU (or metric) in one hour
     resource_count: int
-    metrics: tuple[str, ...]
+    metrics: Sequence[str]
     first_hour_at: datetime
     last_hour_at: datetime
 
@@ -102,7 +102,7 @@ class Reconciliation:
     rounding_amount_unrounded: Decimal  # what rounding per account, line type, SKU and price (an invoice line) adds
     draft_amount: Decimal  # lines of drafts
     issued_amount: Decimal  # lines of issued documents
-    difference_amount: Decimal  # lines − rounded charges; 0 unless a tick is half done or something is wrong
+    difference_amount: Decimal  # lines less rounded charges; 0 unless a tick is half done or something is wrong
     credit_amount: Decimal
     tax_amount: Decimal
     total_amount: Decimal
@@ -166,7 +166,7 @@ class InvoiceTotals:
     draft_amount: Decimal  # total_amount of drafts
     issued_amount: Decimal  # total_amount of issued documents
     paid_amount: Decimal
-    open_amount: Decimal  # issued − paid, without what is written off
+    open_amount: Decimal  # issued less paid, without what is written off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +225,8 @@ class Batch:
 def charged_periods(client: Client, settings: Settings) -> list[str]:
     """Months that have charges, newest first."""
     rows = client.query(
-        f"SELECT DISTINCT formatDateTime(charge_date, '%Y-%m') AS period FROM {settings.database('rating')}.charges_daily ORDER BY period DESC"
+        f"SELECT DISTINCT formatDateTime(charge_date, '%Y-%m') AS period FROM {settings.database('rating')}.charges_daily"
+        " ORDER BY period DESC"
     ).result_rows
     return [row[0] for row in rows]
 
@@ -284,17 +285,17 @@ def cost_report(client: Client, settings: Settings, cost_filter: CostFilter) -> 
                 row_number() OVER (
                     PARTITION BY breakdown, currency_code
                     ORDER BY amount DESC, service, account_id, project_id, resource_id
-                ) > {TOP_ROWS} AND breakdown != 'day' AS is_rest
+                ) > {TOP_ROWS} AND breakdown != 'day' AS is_below
             FROM sums
         ),
         shown AS
         (
             SELECT
-                breakdown, currency_code, charge_date, is_rest, amount,
-                if(is_rest, '', ranked.service) AS shown_service,
-                if(is_rest, '', ranked.account_id) AS shown_account_id,
-                if(is_rest, '', ranked.project_id) AS shown_project_id,
-                if(is_rest, '', ranked.resource_id) AS shown_resource_id
+                breakdown, currency_code, charge_date, toBool(is_below) AS is_rest, amount,
+                if(is_below, '', ranked.service) AS shown_service,
+                if(is_below, '', ranked.account_id) AS shown_account_id,
+                if(is_below, '', ranked.project_id) AS shown_project_id,
+                if(is_below, '', ranked.resource_id) AS shown_resource_id
             FROM ranked
         )
         SELECT
@@ -341,7 +342,11 @@ def reconciliation(client: Client, settings: Settings, *, period: str, accounts:
         WITH
         charged AS
         (
-            SELECT currency_code, sum(amount_unrounded) AS exact_amount
+            SELECT
+                currency_code,
+                transform(currency_code, {{codes:Array(String)}}, {{decimals:Array(UInt8)}}, toUInt8(0)) AS minor_unit,
+                sum(amount_unrounded) AS exact_amount,
+                round(exact_amount, minor_unit) AS rounded_amount
             FROM {settings.database("rating")}.charges_daily
             WHERE {where}
             GROUP BY currency_code, account_id, charge_type, sku_id, price_id
@@ -357,7 +362,7 @@ def reconciliation(client: Client, settings: Settings, *, period: str, accounts:
             SELECT
                 currency_code,
                 sum(exact_amount) AS charged,
-                sum(round(exact_amount, transform(currency_code, {{codes:Array(String)}}, {{decimals:Array(UInt8)}}, toUInt8(0)))) AS rounded,
+                sum(rounded_amount) AS rounded,
                 toDecimal256(0, 32) AS draft,
                 toDecimal256(0, 32) AS issued,
                 toDecimal256(0, 32) AS credit,

@@ -48,7 +48,8 @@ def analyst(settings: Settings) -> Iterator[Client]:
         except DatabaseError as error:
             raise _explained(error) from error
         except ClickHouseError as error:
-            raise WarehouseError(f"the warehouse stopped answering ({type(error).__name__}); look at it with `meterhouse status`") from error
+            reason = type(error).__name__
+            raise WarehouseError(f"the warehouse stopped answering ({reason}); look at it with `meterhouse status`") from error
 
 
 def cached(function: Callable[P, R]) -> Callable[P, R]:
@@ -72,7 +73,7 @@ def explained_errors() -> Iterator[None]:
 
 def _explained(error: DatabaseError) -> WarehouseError:
     if error.code in _UNKNOWN:
-        return NothingBuiltError("there are no bills yet: load events with `meterhouse ingest`, then build the tables with `meterhouse run`")
+        return NothingBuiltError("nothing is built yet: load events with `meterhouse ingest`, then build the bills with `meterhouse run`")
     if error.code == _FORBIDDEN:
         return WarehouseError(
             "the analyst may not read the public tables; grant it SELECT on the databases"

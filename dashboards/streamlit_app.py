@@ -9,6 +9,8 @@ import streamlit as st
 from dashboards import costs, data_quality, invoices
 from dashboards.reading import explained_errors
 
+FOLDER = Path(__file__).parent
+
 PAGES = (
     st.Page(costs.render, title="Cost", icon=":material/payments:", url_path="cost", default=True),
     st.Page(invoices.render, title="Invoices", icon=":material/receipt_long:", url_path="invoices"),
@@ -18,9 +20,11 @@ PAGES = (
 
 def main() -> None:
     """Draw the chosen page; an error of ours becomes a sentence on it."""
-    st.set_page_config(page_title="Meterhouse", page_icon=":material/electric_meter:", layout="wide")
-    st.html(Path(__file__).parent / "style.css")
-    page = st.navigation(list(PAGES))
+    # Files of ours: a page icon by name would be fetched from a server of somebody else by each reader's browser.
+    st.set_page_config(page_title="Meterhouse", page_icon=str(FOLDER / "icon.svg"), layout="wide")
+    st.logo(str(FOLDER / "logo.svg"), size="large")
+    st.html(FOLDER / "style.css")
+    page = st.navigation(list(PAGES), position="top")
     with explained_errors():
         page.run()
 

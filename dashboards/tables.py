@@ -56,6 +56,11 @@ def breakdown(name: str, heading: str, amount_heading: str, rows: Sequence[Share
     )
 
 
+def heading(text: str) -> str:
+    """A heading whose text is data: st.subheader would read it as Markdown."""
+    return f'<h3 class="mh-heading">{escape(text)}</h3>'
+
+
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
     """Labels with their values, side by side."""
     items = "".join(f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in pairs)

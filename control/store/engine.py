@@ -138,9 +138,9 @@ def _open_sqlite(url: URL) -> Engine:
 
 
 def _is_worth_a_retry(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in _RETRY_STATES or (
-        isinstance(error, OperationalError) and "database is locked" in str(error.orig)
-    )
+    if getattr(error.orig, "sqlstate", None) in _RETRY_STATES:
+        return True
+    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
 
 
 def _explained(error: DBAPIError, url: URL) -> Exception:

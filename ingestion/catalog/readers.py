@@ -45,7 +45,7 @@ def read_sku(line: Line) -> Sku:
     """A line of skus.csv."""
     sku_id = line.identifier("sku_id")
     aggregation = line.choice("aggregation", cells.AGGREGATIONS)
-    if aggregation != "time_weighted":
+    if aggregation and aggregation != "time_weighted":
         line.must_be_empty("billed_when", "only a time_weighted SKU is billed for a state of its resource")
     return Sku(
         sku_id=sku_id,

@@ -7,7 +7,7 @@ It owns `meterhouse generate` and the demo's input. It does not own loading: wha
 - names, landscape: customers, regions, projects, and who owns what.
 - usage, lifecycle: the good lines. flaws: the bad ones.
 - catalog: prices and all other reference files.
-- writer: compressed files. cloud: all of it put together.
+- folder, writer: where it goes. cloud: all of it put together.
 """
 
 from ingestion.synthetic.cloud import Generated, demo_input, generate, write_cloud

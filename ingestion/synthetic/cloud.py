@@ -6,7 +6,6 @@ by the pipeline: it sees files like any other.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,15 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from ingestion.synthetic.catalog import write_catalog
-from ingestion.synthetic.flaws import REASONS, with_flaws
+from ingestion.synthetic.flaws import REASONS, Flaws, with_flaws
+from ingestion.synthetic.folder import describe, prepare
 from ingestion.synthetic.landscape import Landscape
 from ingestion.synthetic.lifecycle import lifecycle
 from ingestion.synthetic.shape import END, START, Shape
 from ingestion.synthetic.usage import usage
 from ingestion.synthetic.writer import PartWriter
-from warehouse.errors import InputError
-
-MANIFEST = "generated.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +65,11 @@ def demo_input(out: Path) -> Generated:
 
 def write_cloud(shape: Shape, out: Path) -> Generated:
     """Write the cloud of a shape to a folder; see `generate`."""
-    _prepare(shape, out)
+    prepare(out, {"shape": asdict(shape)})
     landscape = Landscape(shape)
     write_catalog(out / "catalog", landscape)
     with PartWriter(out / "events", lines_per_file=shape.lines_in_a_file) as writer:
-        for lines in with_flaws(shape, _good_lines(shape, landscape)):
+        for lines in with_flaws(_flaws(shape), _good_lines(shape, landscape), seed=shape.seed):
             writer.write(lines)
     generated = Generated(
         out=out,
@@ -88,8 +85,12 @@ def write_cloud(shape: Shape, out: Path) -> Generated:
     counts = {
         name: getattr(generated, name) for name in ("lines", "accepted", "duplicates", "conflicts", "rejected", "unrated", "content_sha256")
     }
-    _write_manifest(out, {"shape": asdict(shape), "from": START.isoformat(), "to": END.isoformat(), **counts})
+    describe(out, {"shape": asdict(shape), "from": START, "to": END, **counts})
     return generated
+
+
+def _flaws(shape: Shape) -> Flaws:
+    return Flaws(good=shape.accepted, duplicates=shape.duplicates, conflicts=shape.conflicts, rejected=shape.rejected)
 
 
 def _turns(count: int, place: int) -> int:
@@ -119,20 +120,3 @@ def _good_lines(shape: Shape, landscape: Landscape) -> Iterator[list[str]]:
     rest = [] if change is None else [change[1], *(text for _, text in changes)]
     if rest:
         yield rest
-
-
-def _prepare(shape: Shape, out: Path) -> None:
-    """Make the folder empty of an earlier cloud, and refuse one that is not ours."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; --out names a folder")
-    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).exists():
-        raise InputError(f"{out} holds files that `meterhouse generate` did not write; name an empty or new folder with --out")
-    (out / "events").mkdir(parents=True, exist_ok=True)
-    # Written first, so that a folder left half full by a crash is known as ours.
-    _write_manifest(out, {"shape": asdict(shape)})
-    for stale in (out / "events").glob("part-*.jsonl.gz"):
-        stale.unlink()
-
-
-def _write_manifest(out: Path, content: Mapping[str, object]) -> None:
-    (out / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

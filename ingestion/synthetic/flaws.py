@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingestion.synthetic.numbers import draw, key
-from ingestion.synthetic.shape import Shape, spread
+from ingestion.synthetic.shape import spread
 
 # How far back a copy may lie, in lines: a producer that retries within minutes to hours. All these lines are kept in memory.
 REACH = 1 << 16
@@ -51,11 +51,29 @@ class _Flaw:
     turn: int
 
 
-def with_flaws(shape: Shape, blocks: Iterator[list[str]]) -> Iterator[list[str]]:
-    """The good lines with the shape's flaws among them. Copies come after what they copy, within REACH lines."""
-    flaws = _flaws(shape)
-    following = next(flaws, None)
-    stream = key(shape.seed, "flaws")
+@dataclass(frozen=True, kw_only=True)
+class Flaws:
+    """How many flawed lines stand among how many good ones, each kind spread evenly."""
+
+    good: int
+    duplicates: int
+    conflicts: int
+    rejected: int
+
+    def in_order(self) -> Iterator[_Flaw]:
+        """All flaws by position."""
+        counts = {"duplicate": self.duplicates, "conflict": self.conflicts, "rejected": self.rejected}
+        return heapq.merge(*(self._evenly(kind, count) for kind, count in counts.items()))
+
+    def _evenly(self, kind: str, count: int) -> Iterator[_Flaw]:
+        return (_Flaw(spread(turn, count=count, total=self.good), kind, turn) for turn in range(count))
+
+
+def with_flaws(flaws: Flaws, blocks: Iterator[list[str]], *, seed: int) -> Iterator[list[str]]:
+    """The good lines of the blocks with flaws among them. Copies come after what they copy, within REACH lines."""
+    ordered = flaws.in_order()
+    following = next(ordered, None)
+    stream = key(seed, "flaws")
     kept: list[str] = []
     position = 0  # of the block's first line
     for lines in blocks:
@@ -70,20 +88,10 @@ def with_flaws(shape: Shape, blocks: Iterator[list[str]]) -> Iterator[list[str]]
             back = word % min(following.position + 1, REACH)
             original = known[len(kept) + end - 1 - back]
             out.append(_flawed(following, original, word))
-            following = next(flaws, None)
+            following = next(ordered, None)
         yield out + lines[written:]
         position += len(lines)
         kept = known[-REACH:]
-
-
-def _flaws(shape: Shape) -> Iterator[_Flaw]:
-    """All flaws in order of position, each kind spread evenly."""
-    counts = {"duplicate": shape.duplicates, "conflict": shape.conflicts, "rejected": shape.rejected}
-    return heapq.merge(*(_evenly(shape, kind, count) for kind, count in counts.items()))
-
-
-def _evenly(shape: Shape, kind: str, count: int) -> Iterator[_Flaw]:
-    return (_Flaw(spread(turn, count=count, total=shape.accepted), kind, turn) for turn in range(count))
 
 
 def _flawed(flaw: _Flaw, original: str, word: int) -> str:

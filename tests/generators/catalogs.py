@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 from tests.generators.chance import Chance
-from tests.generators.timeline import DAY, MINUTE, Timeline, shared_discounts, shared_taxes
+from tests.generators.timeline import DAY, Moments, Timeline, shared_discounts, shared_taxes
 from tests.reference.catalog import (
     TIME_WEIGHTED,
     Account,
@@ -94,7 +95,7 @@ class Meter:
 class Shelves:
     """Everything the catalogs of a story are made of."""
 
-    timeline: Timeline
+    moments: Moments
     meters: tuple[Meter, ...]
     accounts: Shelf[Account] = field(default_factory=Shelf)
     skus: Shelf[Sku] = field(default_factory=Shelf)
@@ -102,6 +103,10 @@ class Shelves:
     discounts: Shelf[Discount] = field(default_factory=Shelf)
     commitments: Shelf[Commitment] = field(default_factory=Shelf)
     credits: Shelf[Credit] = field(default_factory=Shelf)
+
+    @property
+    def timeline(self) -> Timeline:
+        return self.moments.timeline
 
     def at(self, step: int) -> Catalog:
         """The catalog of a step."""
@@ -122,14 +127,14 @@ class Shelves:
         )
 
 
-def invent_catalogs(chance: Chance, prefix: str, timeline: Timeline) -> Shelves:
+def invent_catalogs(chance: Chance, prefix: str, moments: Moments) -> Shelves:
     """Shelves for a story whose ids all begin with the prefix."""
-    last = len(timeline.checkpoints) - 1
+    last = len(moments.timeline.checkpoints) - 1
     meters = tuple(_invent_meters(chance, prefix))
-    shelves = Shelves(timeline=timeline, meters=meters)
+    shelves = Shelves(moments=moments, meters=meters)
     for meter in meters:
-        since = chance.between(1, last) if chance.percent(6) else 0
-        until = chance.between(since + 1, last + 1) if chance.percent(4) else FOREVER
+        since = chance.between(1, last) if chance.percent(4) else 0
+        until = chance.between(since + 1, last + 1) if chance.percent(2) else FOREVER
         shelves.skus.add(meter.sku, since, until)
     accounts = _invent_accounts(chance, prefix, shelves, last)
     for meter in meters:
@@ -139,7 +144,7 @@ def invent_catalogs(chance: Chance, prefix: str, timeline: Timeline) -> Shelves:
         for account in accounts:
             if chance.percent(15):
                 _invent_prices(chance, shelves, meter, currency=account.currency_code, account_id=account.account_id)
-            if chance.percent(14):
+            if chance.percent(22):
                 _invent_commitments(chance, prefix, shelves, meter, account)
     _invent_discounts(chance, prefix, shelves, accounts)
     for account in accounts:
@@ -177,7 +182,7 @@ def _invent_meters(chance: Chance, prefix: str) -> list[Meter]:
 
 def _invent_accounts(chance: Chance, prefix: str, shelves: Shelves, last: int) -> list[Account]:
     accounts = []
-    for number in range(chance.between(1, 6)):
+    for number in range(chance.pick((1, 2, 3, 2, 1, 6))):
         account = Account(
             account_id=f"{prefix}{chance.pick(('acc', 'Acc', 'acc-'))}{number}",
             name=f"Account {number}",
@@ -187,11 +192,15 @@ def _invent_accounts(chance: Chance, prefix: str, shelves: Shelves, last: int) -
             is_tax_exempt=chance.percent(15),
         )
         accounts.append(account)
-        since = chance.between(1, last) if chance.percent(12) else 0
+        since = chance.between(1, last) if chance.percent(8) else 0
         if chance.percent(12) and since < last:
             change = chance.between(since + 1, last)
             changed = chance.pick(
-                (replace(account, is_tax_exempt=not account.is_tax_exempt), replace(account, country_code="CA"), replace(account, tax_id="TAX"))
+                (
+                    replace(account, is_tax_exempt=not account.is_tax_exempt),
+                    replace(account, country_code="CA"),
+                    replace(account, tax_id="TAX"),
+                )
             )
             shelves.accounts.add(account, since, change)
             shelves.accounts.add(changed, change)
@@ -205,11 +214,11 @@ def _invent_prices(chance: Chance, shelves: Shelves, meter: Meter, *, currency: 
     timeline = shelves.timeline
     cuts: set[int | None] = set()
     for _ in range(chance.pick((0, 0, 1, 1, 2))):
-        cuts.add(chance.pick(timeline.month_starts) if chance.percent(50) else timeline.hour_near_edge(chance))
+        cuts.add(chance.pick(timeline.month_starts) if chance.percent(50) else shelves.moments.hour(chance))
     if account_id or chance.percent(20):
-        cuts.add(timeline.hour_near_edge(chance))
+        cuts.add(shelves.moments.hour(chance))
     edges = [None, *sorted(cut for cut in cuts if cut is not None), None]
-    versions = list(zip(edges, edges[1:], strict=False))
+    versions = list(pairwise(edges))
     if account_id and len(versions) > 1:
         versions = versions[1:]  # a contract that begins during the story beats the list price from then on
     last = len(timeline.checkpoints) - 1
@@ -228,8 +237,8 @@ def _invent_prices(chance: Chance, shelves: Shelves, meter: Meter, *, currency: 
             valid_to=end,
         )
         price = _with_terms(chance, price, meter.scale)
-        since = chance.between(1, last) if chance.percent(6) else 0
-        if chance.percent(10) and since < last:
+        since = chance.between(1, last) if chance.percent(4) else 0
+        if chance.percent(6) and since < last:
             change = chance.between(since + 1, last)
             shelves.prices.add(price, since, change)
             if chance.percent(75):
@@ -256,7 +265,7 @@ def _invent_commitments(chance: Chance, prefix: str, shelves: Shelves, meter: Me
     """One or two on the same SKU, overlapping; mostly for some hours, seldom for weeks."""
     timeline, last = shelves.timeline, len(shelves.timeline.checkpoints) - 1
     for number in range(chance.between(1, 2)):
-        start = max(timeline.start, timeline.hour_near_edge(chance))
+        start = max(timeline.start, shelves.moments.hour(chance))
         length = chance.pick((1, 3, 6, 24, 2, 200)) * HOUR
         commitment = Commitment(
             commitment_id=f"{prefix}commit{chance.between(0, 99)}-{meter.sku.sku_id}-{account.account_id}-{number}",
@@ -268,19 +277,19 @@ def _invent_commitments(chance: Chance, prefix: str, shelves: Shelves, meter: Me
             valid_from=start,
             valid_to=None if chance.percent(3) else start + length,
         )
-        since = chance.between(1, last) if chance.percent(8) else 0
-        until = chance.between(since + 1, last + 1) if chance.percent(5) else FOREVER
+        since = chance.between(1, last) if chance.percent(5) else 0
+        until = chance.between(since + 1, last + 1) if chance.percent(4) else FOREVER
         shelves.commitments.add(commitment, since, until)
 
 
 def _invent_discounts(chance: Chance, prefix: str, shelves: Shelves, accounts: list[Account]) -> None:
     """Overlapping in time, scope and account. A discount on everything names its account: the others belong to other stories."""
-    timeline, last = shelves.timeline, len(shelves.timeline.checkpoints) - 1
+    last = len(shelves.timeline.checkpoints) - 1
     for number in range(chance.between(0, 4)):
         sku = chance.pick(shelves.meters).sku
         scope_type = chance.pick(("sku", "service", "all"))
         account_id = chance.pick(accounts).account_id if scope_type == "all" or chance.percent(50) else ""
-        start, end = sorted((timeline.hour_near_edge(chance), timeline.hour_near_edge(chance) + chance.pick((1, 24, 24 * 30)) * HOUR))
+        start, end = sorted((shelves.moments.hour(chance), shelves.moments.hour(chance) + chance.pick((1, 24, 24 * 30)) * HOUR))
         discount = Discount(
             discount_id=f"{prefix}discount{number}",
             account_id=account_id,
@@ -292,8 +301,8 @@ def _invent_discounts(chance: Chance, prefix: str, shelves: Shelves, accounts: l
         )
         if discount.valid_from is not None and discount.valid_from == discount.valid_to:
             continue
-        since = chance.between(1, last) if chance.percent(12) else 0
-        until = chance.between(since + 1, last + 1) if chance.percent(8) else FOREVER
+        since = chance.between(1, last) if chance.percent(8) else 0
+        until = chance.between(since + 1, last + 1) if chance.percent(6) else FOREVER
         shelves.discounts.add(discount, since, until)
 
 
@@ -301,7 +310,7 @@ def _invent_credits(chance: Chance, prefix: str, shelves: Shelves, account: Acco
     """Small and large, some ending exactly at a month's start (no overlap) or reaching one hour into it, some granted late."""
     timeline, last = shelves.timeline, len(shelves.timeline.checkpoints) - 1
     minor_unit = {"USD": "0.01", "EUR": "0.01", "JPY": "1", "KWD": "0.001"}[account.currency_code]
-    for number in range(chance.pick((0, 0, 1, 2, 3))):
+    for number in range(chance.pick((0, 1, 1, 2, 3))):
         edge = chance.pick(timeline.month_starts)
         valid_to = chance.pick((None, edge, edge + HOUR, hour_of(timeline.end) + DAY))
         valid_from = chance.pick((None, None, edge, edge - 2 * HOUR))
@@ -316,6 +325,3 @@ def _invent_credits(chance: Chance, prefix: str, shelves: Shelves, account: Acco
             valid_to=valid_to,
         )
         shelves.credits.add(credit, chance.between(1, last) if chance.percent(15) else 0)
-
-
-HOT_OFFSETS = (0, 1, 15 * MINUTE, 20 * MINUTE, 30 * MINUTE, HOUR - 1, HOUR)

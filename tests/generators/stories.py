@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from tests.reference import Batch, Books, Catalog, Document, Result, World, bill, close
 
-
 Row = TypeVar("Row")
 
 

@@ -55,18 +55,46 @@ class Timeline:
         """The first step whose as-of reaches the instant, else the last step."""
         return next((number for number, step in enumerate(self.checkpoints) if instant <= step.as_of), len(self.checkpoints) - 1)
 
-    def near_edge(self, chance: Chance) -> int:
-        """An instant on an edge, a millisecond beside it, or within the hours around it."""
-        offset = chance.pick((0, 0, -1, 1, -HOUR, HOUR, HOUR - 1, 30 * MINUTE, -30 * MINUTE, -20 * SECOND))
-        return max(self.start, chance.pick(self.edges) + offset)
 
-    def anywhen(self, chance: Chance) -> int:
-        """Any millisecond of the timeline."""
-        return chance.between(self.start, self.end)
+@dataclass(frozen=True, kw_only=True)
+class Moments:
+    """The instants of one story: few hot hours, shared by its catalog and its traffic so that both meet, and the timeline's edges."""
 
-    def hour_near_edge(self, chance: Chance) -> int:
-        """The start of an hour close to an edge, seldom any hour."""
-        return hour_of(self.near_edge(chance) if chance.percent(70) else self.anywhen(chance))
+    timeline: Timeline
+    hot_hours: tuple[int, ...]
+
+    @classmethod
+    def invent(cls, chance: Chance, timeline: Timeline) -> Moments:
+        """One to three hot hours, mostly close to an edge."""
+        hours = [
+            hour_of(_near_edge(chance, timeline) if chance.percent(80) else _anywhen(chance, timeline)) for _ in range(chance.between(1, 3))
+        ]
+        return cls(timeline=timeline, hot_hours=tuple(hours))
+
+    def instant(self, chance: Chance) -> int:
+        """Mostly within a hot hour; on and beside edges; seldom any millisecond."""
+        draw = chance.between(1, 100)
+        if draw <= 60:
+            offset = chance.pick((0, 30 * MINUTE, 1, HOUR - 1, 15 * MINUTE, 20 * SECOND, chance.between(0, HOUR - 1)))
+            return chance.pick(self.hot_hours) + offset
+        return _near_edge(chance, self.timeline) if draw <= 90 else _anywhen(chance, self.timeline)
+
+    def hour(self, chance: Chance) -> int:
+        """The start of a hot hour or of one beside it; else of an hour beside an edge, or of any."""
+        draw = chance.between(1, 100)
+        if draw <= 65:
+            return max(self.timeline.start, chance.pick(self.hot_hours) + chance.pick((0, 0, HOUR, -HOUR)))
+        return hour_of(_near_edge(chance, self.timeline) if draw <= 90 else _anywhen(chance, self.timeline))
+
+
+def _near_edge(chance: Chance, timeline: Timeline) -> int:
+    """An instant on an edge, a millisecond beside it, or within the hours around it."""
+    offset = chance.pick((0, 0, -1, 1, -HOUR, HOUR, HOUR - 1, 30 * MINUTE, -30 * MINUTE, -20 * SECOND))
+    return max(timeline.start, chance.pick(timeline.edges) + offset)
+
+
+def _anywhen(chance: Chance, timeline: Timeline) -> int:
+    return chance.between(timeline.start, timeline.end)
 
 
 def _timeline(start: str, *checkpoints: tuple[str, tuple[str, ...]]) -> Timeline:

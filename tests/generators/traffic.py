@@ -12,9 +12,9 @@ from fractions import Fraction
 
 from tests.generators.catalogs import REGIONS, Meter
 from tests.generators.chance import Chance
-from tests.generators.timeline import DAY, MINUTE, Timeline
+from tests.generators.timeline import DAY, MINUTE, Moments
 from tests.reference.catalog import TIME_WEIGHTED
-from tests.reference.instants import HOUR, SECOND, format_instant, hour_of, to_datetime
+from tests.reference.instants import HOUR, SECOND, format_instant, to_datetime
 
 JsonObject = dict[str, object]
 
@@ -34,19 +34,13 @@ class Traffic:
 
     chance: Chance
     prefix: str
-    timeline: Timeline
+    moments: Moments
     meters: Sequence[Meter]
     account_ids: Sequence[str]
-    hot_hours: Sequence[int]
     events: list[JsonObject] = field(default_factory=list)
 
     def instant(self) -> int:
-        """Mostly within few hours, so that events meet; on and beside edges; seldom anywhere."""
-        draw = self.chance.between(1, 100)
-        if draw <= 50:
-            offset = self.chance.pick((0, 30 * MINUTE, 1, HOUR - 1, 15 * MINUTE, 20 * SECOND, self.chance.between(0, HOUR - 1)))
-            return self.chance.pick(self.hot_hours) + offset
-        return self.timeline.near_edge(self.chance) if draw <= 85 else self.timeline.anywhen(self.chance)
+        return self.moments.instant(self.chance)
 
     def add(self, kind: str, subject: str, source: str, instant: int, data: JsonObject) -> JsonObject:
         """One more event, with an id whose byte order is not the order of making."""
@@ -69,8 +63,8 @@ class Traffic:
     def owner(self) -> JsonObject:
         """Who a resource belongs to, and its labels; optional attributes are absent, empty or null."""
         chance = self.chance
-        data: JsonObject = {"account_id": chance.pick(self.account_ids)}
-        if chance.percent(75):
+        data: JsonObject = {"account_id": self.account_id()}
+        if chance.percent(60):
             data["project_id"] = chance.pick(_PROJECTS)
         if chance.percent(75):
             data["region"] = chance.pick(REGIONS)
@@ -80,21 +74,22 @@ class Traffic:
             data[chance.pick(("project_id", "region", "labels", "sequence"))] = None
         return data
 
+    def account_id(self) -> str:
+        """Mostly the first account, so that running totals grow."""
+        return self.account_ids[0] if self.chance.percent(50) else self.chance.pick(self.account_ids)
+
     def resource(self) -> str:
         return f"{self.prefix}{self.chance.pick(_RESOURCES)}"
 
 
-def invent_events(chance: Chance, prefix: str, timeline: Timeline, meters: Sequence[Meter], account_ids: Sequence[str]) -> list[JsonObject]:
+def invent_events(chance: Chance, prefix: str, moments: Moments, meters: Sequence[Meter], account_ids: Sequence[str]) -> list[JsonObject]:
     """Some dozen events of a story."""
-    hot_hours = [timeline.hour_near_edge(chance) for _ in range(chance.between(1, 4))]
-    traffic = Traffic(
-        chance=chance, prefix=prefix, timeline=timeline, meters=meters, account_ids=account_ids, hot_hours=[max(timeline.start, h) for h in hot_hours]
-    )
+    traffic = Traffic(chance=chance, prefix=prefix, moments=moments, meters=meters, account_ids=account_ids)
     counted = [meter for meter in meters if meter.sku.aggregation != TIME_WEIGHTED]
     for meter in counted:
-        for _ in range(chance.between(0, 4)):
+        for _ in range(chance.between(0, 5)):
             _record_usage(traffic, meter)
-    for _ in range(chance.between(0, 3) if len(counted) < len(meters) else 0):
+    for _ in range(chance.between(1, 5) if len(counted) < len(meters) else 0):
         _live(traffic)
     if chance.percent(12):
         _record_usage(traffic, chance.pick(meters))  # perhaps of a time-weighted SKU
@@ -132,22 +127,23 @@ def _live(traffic: Traffic) -> None:
     chance = traffic.chance
     subject, instant = traffic.resource(), traffic.instant()
     owner, metrics = traffic.owner(), _metrics(traffic)
-    for source in {traffic.source() for _ in range(2 if chance.percent(15) else 1)}:
+    for source in dict.fromkeys(traffic.source() for _ in range(2 if chance.percent(15) else 1)):
         kind = chance.pick(("created", "started", "updated"))
         for _ in range(chance.between(1, 5)):
             if chance.percent(25):
-                owner = {**owner, **chance.pick((traffic.owner(), {"account_id": chance.pick(traffic.account_ids)}))}
+                owner = {**owner, **chance.pick((traffic.owner(), {"account_id": traffic.account_id()}))}
             if chance.percent(40):
                 metrics = _metrics(traffic)
-            _change(traffic, kind, subject, source, instant, owner, metrics)
+            _change(traffic, kind, subject, source, instant=instant, owner=owner, metrics=metrics)
             instant += chance.pick(_GAPS)
             kind = chance.pick(("updated", "stopped", "started", "updated", "deleted", "created"))
-        if chance.percent(93):
+        if chance.percent(98):
             # Most lives end soon: an open one is billed for every hour up to as-of.
-            _change(traffic, "deleted", subject, source, instant + (chance.between(1, 4) * DAY if chance.percent(5) else 0), owner, {})
+            late = chance.between(1, 4) * DAY if chance.percent(5) else 0
+            _change(traffic, "deleted", subject, source, instant=instant + late, owner=owner, metrics={})
 
 
-def _change(traffic: Traffic, kind: str, subject: str, source: str, instant: int, owner: JsonObject, metrics: JsonObject) -> None:
+def _change(traffic: Traffic, kind: str, subject: str, source: str, *, instant: int, owner: JsonObject, metrics: JsonObject) -> None:
     chance = traffic.chance
     data = dict(owner)
     if kind != "deleted":
@@ -209,8 +205,3 @@ def write_instant(chance: Chance, instant: int) -> str:
     sign, hours, minutes = chance.pick((("+", 3, 0), ("-", 5, 30), ("+", 14, 0), ("-", 0, 0)))
     shift = (hours * 60 + minutes) * MINUTE * (1 if sign == "+" else -1)
     return format_instant(instant + shift).removesuffix("Z") + f"{sign}{hours:02d}:{minutes:02d}"
-
-
-def hour_and_offset(instant: int) -> tuple[int, int]:
-    """The hour of an instant and the milliseconds into it."""
-    return hour_of(instant), instant - hour_of(instant)

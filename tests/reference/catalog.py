@@ -78,6 +78,17 @@ class Price(Valid):
     package_size: Fraction = Fraction(1)
     tiers: tuple[Tier, ...] = ()
 
+    @cached_property
+    def ladder(self) -> tuple[tuple[Fraction, Fraction, Tier], ...]:
+        """Each tier with the total at which it begins and what a graduated price costs up to there, its own flat fee left out."""
+        steps, lower, below = [], Fraction(0), Fraction(0)
+        for tier in self.tiers:
+            steps.append((lower, below, tier))
+            if tier.up_to is not None:
+                below += tier.flat_fee + (tier.up_to - lower) * tier.unit_price
+                lower = tier.up_to
+        return tuple(steps)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Discount(Valid):

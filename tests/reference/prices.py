@@ -33,11 +33,5 @@ def cost(price: Price, total: Fraction) -> Fraction:
 
 
 def _graduated(price: Price, total: Fraction) -> Fraction:
-    amount = lower = Fraction(0)
-    for tier in price.tiers:
-        if total <= lower:
-            break
-        upper = total if tier.up_to is None else min(total, tier.up_to)
-        amount += (upper - lower) * tier.unit_price + tier.flat_fee
-        lower = upper if tier.up_to is None else tier.up_to
-    return amount
+    lower, below, tier = next(step for step in reversed(price.ladder) if step[0] < total)
+    return below + tier.flat_fee + (total - lower) * tier.unit_price

@@ -77,6 +77,19 @@ CREATE TABLE IF NOT EXISTS ${raw}.control_invoices
     tax_note LowCardinality(String) COMMENT 'reverse_charge or empty',
     issued_at DateTime64(3, 'UTC'),
     due_date Date,
+    seller_legal_name LowCardinality(String) COMMENT 'seller_* and buyer_*: as they were at issue',
+    seller_address LowCardinality(String),
+    seller_postal_code LowCardinality(String),
+    seller_city LowCardinality(String),
+    seller_country_code LowCardinality(String),
+    seller_tax_id LowCardinality(String),
+    buyer_name String,
+    buyer_legal_name String COMMENT 'empty: buyer_name is the legal name',
+    buyer_address String,
+    buyer_postal_code String,
+    buyer_city String,
+    buyer_country_code LowCardinality(String),
+    buyer_tax_id String,
     content_hash String COMMENT 'SHA-256 of the document at issue',
     revision UInt64
 )
@@ -126,3 +139,27 @@ CREATE TABLE IF NOT EXISTS ${raw}.control_closed_taxes
 )
 ENGINE = ReplacingMergeTree(revision)
 ORDER BY (period, account_id);
+
+-- Attempts to settle documents at a gateway, one row each. Over the attempts of an invoice, charged_amount and
+-- balance_amount add up to its paid_amount.
+CREATE TABLE IF NOT EXISTS ${raw}.control_payments
+(
+    payment_id String,
+    invoice_id String,
+    account_id String,
+    attempt UInt32 COMMENT 'from 1 in each invoice',
+    gateway LowCardinality(String),
+    status LowCardinality(String) COMMENT 'pending, paid, declined, requires_action, refused or failed',
+    currency_code LowCardinality(String),
+    amount Decimal(38, 4) COMMENT 'open when the attempt began; below zero where a credit note is given',
+    charged_amount Decimal(38, 4) COMMENT 'collected by card',
+    balance_amount Decimal(38, 4) COMMENT 'taken from the customer balance at the gateway; below zero: given to it',
+    gateway_payment_id String,
+    reason_code LowCardinality(String) COMMENT 'why it did not succeed, in words of the gateway, such as insufficient_funds',
+    message String,
+    started_at DateTime64(3, 'UTC'),
+    updated_at DateTime64(3, 'UTC'),
+    revision UInt64
+)
+ENGINE = ReplacingMergeTree(revision)
+ORDER BY payment_id;

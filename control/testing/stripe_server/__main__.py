@@ -17,12 +17,13 @@ from warehouse.errors import MeterhouseError
 
 def main() -> int:
     """Run until told to stop. Prints one JSON line with the URL once requests are answered."""
-    parser = argparse.ArgumentParser(prog="python -m control.testing.stripe_server", description="A local Stripe-compatible test gateway.")
+    parser = argparse.ArgumentParser(prog="python -m control.testing.stripe_server", description="A local Stripe for tests and demos.")
     parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--state", type=Path, help="file that keeps customers and invoices over restarts (default: memory)")
     parser.add_argument("--ready-file", type=Path, help="file to write the same JSON line to once requests are answered")
-    parser.add_argument("--webhook-url", help="http:// address on this machine that receives every event")
-    parser.add_argument("--webhook-secret", help="signing secret of the webhook (default: a random one, in the JSON line)")
+    parser.add_argument(
+        "--webhook-url", help="http:// address on this machine that receives every event; its signing secret is in the JSON line"
+    )
     parser.add_argument("--verbose", action="store_true", help="log each request to stderr")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
@@ -30,9 +31,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        server = StripeServer(
-            port=options.port, state=options.state, webhook_url=options.webhook_url, webhook_secret=options.webhook_secret
-        )
+        server = StripeServer(port=options.port, state=options.state, webhook_url=options.webhook_url)
     except (MeterhouseError, ApiError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

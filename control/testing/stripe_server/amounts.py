@@ -26,16 +26,9 @@ def check_amount(amount: int, currency: str, *, param: str) -> None:
         ApiError: 400 for a last digit the currency does not have, or more than 12 digits.
     """
     if currency in _LAST_DIGIT_ZERO and amount % 10:
-        raise ApiError(
-            400, f"Invalid amount: the last digit of an amount in {currency} must be 0", code="parameter_invalid_integer", param=param
-        )
+        raise ApiError(400, f"Invalid amount: the last digit of an amount in {currency} must be 0", param=param)
     if currency in _WHOLE_UNITS_IN_HUNDREDTHS and amount % 100:
-        raise ApiError(
-            400,
-            f"Invalid amount: {currency} has no fractions, the last two digits must be 00",
-            code="parameter_invalid_integer",
-            param=param,
-        )
+        raise ApiError(400, f"Invalid amount: {currency} has no fractions, the last two digits must be 00", param=param)
     if abs(amount) > _LARGEST_CHARGE:
         raise ApiError(400, "Amount must be no more than 12 digits", code="amount_too_large", param=param)
 

@@ -16,8 +16,9 @@ _CLAUSE = re.compile(r"""\s*(?:(email|name)|metadata\[(['"])(.+?)\2\])\s*:\s*(['
 @endpoint("post", "/v1/customers", *_TEXTS, "metadata")
 def create_customer(call: Call) -> Json:
     """A customer without a card; its currency is that of its first invoice or balance transaction."""
-    customer = {
-        "id": new_id("cus"),
+    identifier = new_id("cus")
+    customer: Json = {
+        "id": identifier,
         "object": "customer",
         "address": None,
         "balance": 0,
@@ -28,7 +29,7 @@ def create_customer(call: Call) -> Json:
         "description": None,
         "discount": None,
         "email": None,
-        "invoice_prefix": None,
+        "invoice_prefix": identifier[-8:].upper(),
         "invoice_settings": {"custom_fields": None, "default_payment_method": None, "footer": None, "rendering_options": None},
         "livemode": False,
         "metadata": merged_metadata({}, call.arguments.get("metadata")),
@@ -41,7 +42,6 @@ def create_customer(call: Call) -> Json:
         "test_clock": None,
     }
     customer |= _texts(call)
-    customer["invoice_prefix"] = customer["id"][-8:].upper()
     call.emit("customer.created", customer)
     return call.store.put(customer)
 

@@ -49,7 +49,7 @@ def delete_webhook_endpoint(call: Call) -> Json:
     return {"id": row["id"], "object": "webhook_endpoint", "deleted": True}
 
 
-def webhook_endpoint(url: str, *, events: list[str], created: int, secret: str | None = None) -> Json:
+def webhook_endpoint(url: str, *, events: list[str], created: int) -> Json:
     """A webhook endpoint that is not kept yet.
 
     Raises:
@@ -61,7 +61,7 @@ def webhook_endpoint(url: str, *, events: list[str], created: int, secret: str |
     return {
         "id": new_id("we"),
         "object": "webhook_endpoint",
-        "_secret": secret or f"whsec_{secrets.token_hex(24)}",
+        "_secret": f"whsec_{secrets.token_hex(24)}",
         "api_version": None,
         "application": None,
         "created": created,

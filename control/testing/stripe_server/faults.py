@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -83,7 +84,7 @@ class Faults:
         """The faults this event meets, by name; they are used up."""
         return self._take(lambda fault: fault.fault in WEBHOOK_FAULTS and fnmatchcase(type_, fault.event))
 
-    def _take(self, meets: Any) -> dict[str, Fault]:
+    def _take(self, meets: Callable[[Fault], bool]) -> dict[str, Fault]:
         taken: dict[str, Fault] = {}
         with self._lock:
             left = []

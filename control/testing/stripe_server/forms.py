@@ -43,7 +43,7 @@ def unflatten(form: str) -> Json:
     return result
 
 
-def coerce(schema: Json, value: Any) -> Any:
+def coerce(schema: Json, value: object) -> Any:  # noqa: ANN401  # whatever type the schema names
     """The value with the types its schema names. What does not fit stays text, for validation to refuse."""
     if "anyOf" in schema:
         readings = [coerce(branch, value) for branch in schema["anyOf"]]

@@ -110,7 +110,7 @@ class Gateway:
         Raises:
             ApiError: no such intent, or it waits for nothing.
         """
-        call = self._call(path="/_resolve", arguments={}, operation=None, key=None, request_id=new_id("req"))
+        call = self._call("/_resolve", new_id("req"))
         with self._store.transaction():
             intent = payments.resolve(call, intent_id, succeeds=succeeds)
             for tie in self._store.newest_first("invoice_payment"):
@@ -132,13 +132,13 @@ class Gateway:
             return None
         return invoice, self._store.get("payment_intent", ties[0]["payment"]["payment_intent"]) or {}
 
-    def add_webhook(self, url: str, *, secret: str | None = None) -> str:
+    def add_webhook(self, url: str) -> str:
         """Deliver every event to a URL of this machine; returns the signing secret.
 
         Raises:
             ApiError: the URL leads elsewhere.
         """
-        row = events.webhook_endpoint(url, events=["*"], created=0, secret=secret)
+        row = events.webhook_endpoint(url, events=["*"], created=0)
         with self._store.transaction():
             for old in self._store.newest_first("webhook_endpoint", url=url):
                 self._store.delete(old["id"])
@@ -162,9 +162,7 @@ class Gateway:
             name = min(unused)
             raise ApiError(400, f"The test gateway does not implement the parameter {name} here", param=name)
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
-        call = self._call(
-            path=request.path, arguments=arguments, operation=operation, key=key, request_id=request_id, faults=frozenset(planned)
-        )
+        call = self._call(request.path, request_id, arguments=arguments, operation=operation, key=key, faults=frozenset(planned))
         if key is None:
             return self._run(operation, found, call, planned, fingerprint=""), False
         if len(key) > _LONGEST_KEY:
@@ -235,12 +233,12 @@ class Gateway:
 
     def _call(
         self,
-        *,
         path: str,
-        arguments: Json,
-        operation: Operation | None,
-        key: str | None,
         request_id: str,
+        *,
+        arguments: Json | None = None,
+        operation: Operation | None = None,
+        key: str | None = None,
         faults: frozenset[str] = frozenset(),
     ) -> Call:
         return Call(
@@ -248,7 +246,7 @@ class Gateway:
             base_url=self.base_url,
             api_version=self._document.api_version,
             path=path,
-            arguments=arguments,
+            arguments=arguments or {},
             path_arguments=dict(operation.arguments) if operation else {},
             idempotency_key=key,
             request_id=request_id,
@@ -279,10 +277,7 @@ class Gateway:
 def _check_key(headers: Mapping[str, str]) -> None:
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
-        raise ApiError(
-            401,
-            "You did not provide an API key. Send it in the Authorization header, using Bearer auth (Authorization: Bearer YOUR_SECRET_KEY).",
-        )
+        raise ApiError(401, "You did not provide an API key. Send it with Bearer auth (Authorization: Bearer YOUR_SECRET_KEY).")
     if not _TEST_KEY.match(key):
         shown = f"{key[:8]}{'*' * 12}{key[-4:]}" if len(key) > 16 else "*" * len(key)
         raise ApiError(401, f"Invalid API Key provided: {shown}")

@@ -92,7 +92,6 @@ def list_payment_methods(call: Call) -> Json:
     "confirm",
     "metadata",
     "payment_method_types",
-    "automatic_payment_methods",
 )
 def create_setup_intent(call: Call) -> Json | Reply:
     """Prepare a card for later charges."""
@@ -167,15 +166,8 @@ def finish_setup(call: Call, intent: Json, *, is_authenticated: bool) -> Json:
     method = call.require("payment_method", intent["payment_method"])
     intent["next_action"] = None
     if not is_authenticated:
-        intent |= {
-            "status": "requires_payment_method",
-            "payment_method": None,
-            "last_setup_error": {
-                "type": "invalid_request_error",
-                "code": "setup_intent_authentication_failure",
-                "message": "Authentication failed.",
-            },
-        }
+        error = {"type": "invalid_request_error", "code": "setup_intent_authentication_failure", "message": "Authentication failed."}
+        intent |= {"status": "requires_payment_method", "payment_method": None, "last_setup_error": error}
         call.emit("setup_intent.setup_failed", intent)
         return call.store.put(intent)
     intent["status"] = "succeeded"
@@ -190,9 +182,8 @@ def finish_setup(call: Call, intent: Json, *, is_authenticated: bool) -> Json:
 
 def _confirm(call: Call, intent: Json) -> Json | Reply:
     if intent["payment_method"] is None:
-        raise ApiError(
-            400, "You cannot confirm this SetupIntent because it's missing a payment method.", code="setup_intent_unexpected_state"
-        )
+        message = "You cannot confirm this SetupIntent because it's missing a payment method."
+        raise ApiError(400, message, code="setup_intent_unexpected_state")
     card = card_of(call.require("payment_method", intent["payment_method"]))
     if not card.attaches:
         error = {"type": "card_error"} | {k: v for k, v in refusal_fields(card).items() if v}
@@ -200,10 +191,8 @@ def _confirm(call: Call, intent: Json) -> Json | Reply:
         call.emit("setup_intent.setup_failed", call.store.put(intent))
         return Reply(status=402, body={"error": error})
     if card.authentication != "never":
-        intent |= {
-            "status": "requires_action",
-            "next_action": {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}},
-        }
+        step = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
+        intent |= {"status": "requires_action", "next_action": step}
         call.emit("setup_intent.requires_action", intent)
         return call.store.put(intent)
     return finish_setup(call, intent, is_authenticated=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from control.testing.stripe_server.amounts import check_amount
 from control.testing.stripe_server.cards import refusal_fields
-from control.testing.stripe_server.endpoints import PAGE, Call, Json, Reply, chosen, endpoint, merged_metadata, new_id, page
+from control.testing.stripe_server.endpoints import PAGE, Call, Json, chosen, endpoint, merged_metadata, new_id, page
 from control.testing.stripe_server.errors import ApiError
 from control.testing.stripe_server.payment_methods import card_of, finish_setup
 
@@ -49,9 +49,7 @@ def create_refund(call: Call) -> Json:
     else:
         charge_id = call.arguments.get("charge")
     if not charge_id:
-        raise ApiError(
-            400, "One of the following params should be provided for this request: payment_intent or charge.", code="parameter_missing"
-        )
+        raise ApiError(400, "One of payment_intent and charge should be provided for this request.", code="parameter_missing")
     charge = call.require("charge", charge_id, param="charge")
     left = charge["amount_captured"] - charge["amount_refunded"]
     amount = call.arguments.get("amount", left)
@@ -192,9 +190,8 @@ def charge_card(call: Call, intent: Json, method: Json) -> Json | None:
 
 def take_payment(call: Call, intent: Json, method: Json) -> Json:
     """The bank pays; returns the charge."""
-    charge = call.store.put(
-        _charge(call, intent, method) | {"status": "succeeded", "paid": True, "captured": True, "amount_captured": intent["amount"]}
-    )
+    success = {"status": "succeeded", "paid": True, "captured": True, "amount_captured": intent["amount"]}
+    charge = call.store.put(_charge(call, intent, method) | success)
     intent |= {"status": "succeeded", "next_action": None, "amount_received": intent["amount"], "latest_charge": charge["id"]}
     call.store.put(intent)
     call.emit("charge.succeeded", charge)

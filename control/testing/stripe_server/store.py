@@ -76,7 +76,7 @@ class Store:
             row = self._connection.execute("SELECT body FROM objects WHERE kind = ? AND id = ?", (kind, identifier)).fetchone()
         return None if row is None else json.loads(row[0])
 
-    def newest_first(self, kind: str, **fields: Any) -> list[Json]:
+    def newest_first(self, kind: str, **fields: object) -> list[Json]:
         """All objects of a kind whose top-level fields have these values, newest first."""
         with self._lock:
             rows = self._connection.execute("SELECT body FROM objects WHERE kind = ? ORDER BY sequence DESC", (kind,)).fetchall()

@@ -1,0 +1,203 @@
+"""Closes a month: its drafts become numbered, immutable documents, all of them or none, exactly once.
+
+Whether the warehouse's drafts are fresh and its checks passed is the caller's business. Charging is push.py's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from clickhouse_connect.driver.client import Client
+from sqlalchemy import Connection, insert, select, update
+
+from control.bootstrap import Control
+from control.domain.accounts import AccountRow
+from control.domain.documents import Draft, IssuedInvoice, issue, problems
+from control.domain.money import Money
+from control.domain.numbering import format_number, series_prefix
+from control.domain.parties import Seller
+from control.domain.periods import Period
+from control.services.drafts import periods_with_drafts_before, read_drafts
+from control.services.publish import publish
+from control.settings import ControlSettings
+from control.store import revisions
+from control.store.documents import Numbered, insert_documents, load_documents
+from control.store.tables import accounts, closed_periods, credits_, invoices, number_series
+from warehouse.errors import RefusedError
+from warehouse.settings import Settings
+
+SHOWN_PROBLEMS = 5  # of a refused close; the count says how many there are
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Closing:
+    """One close: what it issues, and the instants that are written on it."""
+
+    period: str
+    as_of: datetime
+    issued_at: datetime
+    drafts: Sequence[Draft]
+    settings: ControlSettings
+
+
+def close_period(
+    control: Control, client: Client, settings: Settings, period: str, *, as_of: datetime, now: datetime
+) -> list[IssuedInvoice]:
+    """Issue all drafts of a month, in the order (account_id, kind, adjusted_period), and publish them to the warehouse.
+
+    A month that is closed already stays as it is and is published again as far as the warehouse lacks it. A month without
+    drafts closes empty.
+
+    Args:
+        control: decides and keeps the documents.
+        client: of the pipeline user.
+        settings: of the deployment.
+        period: `YYYY-MM`.
+        as_of: what the drafts were computed to.
+        now: becomes issued_at, cut to milliseconds; due_date is its UTC day plus the account's payment terms.
+
+    Returns:
+        The period's documents in the order of their numbers.
+
+    Raises:
+        InputError: the period is no month.
+        RefusedError: the month is not over at `as_of`; an earlier month has drafts and is open; a draft breaks an identity,
+            names an unknown account or another currency, or overspends a credit. Nothing was frozen.
+    """
+    month = Period.parse(period)
+    if month.end_at > as_of:
+        raise RefusedError(f"{month} ends after the as-of {as_of:%Y-%m-%dT%H:%M:%SZ}; close it at an as-of from {month.end_at:%Y-%m-%d} on")
+    with control.store.reading() as connection:
+        closed = _closed_periods(connection)
+    if period in closed:
+        drafts: list[Draft] = []
+    else:
+        earlier = [found for found in periods_with_drafts_before(client, settings, period) if found not in closed]
+        if earlier:
+            raise RefusedError(f"{earlier[0]} has drafts and is not closed; close it before {period}")
+        drafts = read_drafts(client, settings, period)
+        _check_identities(period, drafts)
+    issued_at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    closing = _Closing(period=period, as_of=as_of, issued_at=issued_at, drafts=drafts, settings=control.settings)
+    issued = control.store.transact(lambda connection: _close(connection, closing))
+    publish(control, client, settings)
+    return issued
+
+
+def _check_identities(period: str, drafts: Sequence[Draft]) -> None:
+    found = [f"draft {draft.invoice_id} of account {draft.account_id}: {problem}" for draft in drafts for problem in problems(draft)]
+    _refuse_if_any(period, found)
+
+
+def _close(connection: Connection, closing: _Closing) -> list[IssuedInvoice]:
+    """The issuing transaction. It begins at the revision counter, where closes wait for each other: the second finds the month closed."""
+    (revision,) = revisions.take(connection, 1)
+    if closing.period in _closed_periods(connection):
+        return load_documents(connection, invoices.c.period == closing.period)
+    row = {"period": closing.period, "closed_at": closing.issued_at, "as_of": closing.as_of, "revision": revision}
+    connection.execute(insert(closed_periods), row)
+    buyers = _accounts(connection)
+    _check_accounts(closing, buyers)
+    _use_credits(connection, closing)
+    numbered = _number(connection, closing, buyers)
+    insert_documents(connection, numbered)
+    return [document.invoice for document in numbered]
+
+
+def _closed_periods(connection: Connection) -> frozenset[str]:
+    return frozenset(connection.execute(select(closed_periods.c.period)).scalars())
+
+
+def _accounts(connection: Connection) -> dict[str, AccountRow]:
+    columns = [column for column in accounts.c if column.name != "revision"]
+    return {row["account_id"]: AccountRow(**row) for row in connection.execute(select(*columns)).mappings()}
+
+
+def _check_accounts(closing: _Closing, buyers: dict[str, AccountRow]) -> None:
+    found = []
+    for draft in closing.drafts:
+        buyer, currency = buyers.get(draft.account_id), draft.total.currency_code
+        if buyer is None:
+            found.append(f"draft {draft.invoice_id} names account {draft.account_id!r}, which the control store does not know")
+        elif buyer.currency_code != currency:
+            found.append(f"draft {draft.invoice_id} is in {currency}, its account {draft.account_id} in {buyer.currency_code}")
+    _refuse_if_any(closing.period, found)
+
+
+def _use_credits(connection: Connection, closing: _Closing) -> None:
+    """Take what the drafts use from the credits, refusing to overspend: 0 <= used <= amount holds after every close."""
+    wanted: dict[str, list[tuple[Draft, Money]]] = defaultdict(list)
+    for draft in closing.drafts:
+        for use in draft.credit_uses:
+            wanted[use.credit_id].append((draft, use.amount))
+    stored = {row.credit_id: row for row in connection.execute(select(credits_))} if wanted else {}
+    found = []
+    for credit_id, uses in wanted.items():
+        credit = stored.get(credit_id)
+        if credit is None:
+            found.append(f"draft {uses[0][0].invoice_id} uses credit {credit_id!r}, which the control store does not know")
+            continue
+        strangers = [
+            draft for draft, amount in uses if (draft.account_id, amount.currency_code) != (credit.account_id, credit.currency_code)
+        ]
+        if strangers:
+            found.append(
+                f"draft {strangers[0].invoice_id} uses credit {credit_id} of account {credit.account_id} in {credit.currency_code}"
+            )
+            continue
+        used = credit.used_minor + sum(amount.minor for _, amount in uses)
+        if not 0 <= used <= credit.amount_minor:
+            granted, total = Money(credit.amount_minor, credit.currency_code), Money(used, credit.currency_code)
+            found.append(f"credit {credit_id} of {granted} would have {total} used; run the pipeline again and close then")
+            continue
+        # Compare and set: even without a serializable transaction, two spenders could not both succeed.
+        mine = update(credits_).where(credits_.c.credit_id == credit_id, credits_.c.used_minor == credit.used_minor)
+        if connection.execute(mine.values(used_minor=used)).rowcount != 1:
+            found.append(f"credit {credit_id} was used by somebody else at the same time; close again")
+    _refuse_if_any(closing.period, found)
+
+
+def _number(connection: Connection, closing: _Closing, buyers: dict[str, AccountRow]) -> list[Numbered]:
+    drafts = sorted(closing.drafts, key=lambda draft: draft.order)
+    if not drafts:
+        return []
+    seller = closing.settings.seller
+    prefix, last_number = _series(connection, seller, closing.settings.invoice_prefix)
+    numbered = []
+    for number, draft in enumerate(drafts, start=last_number + 1):
+        buyer = buyers[draft.account_id]
+        invoice = issue(
+            draft,
+            invoice_number=format_number(prefix, number),
+            seller=seller,
+            buyer=buyer.buyer,
+            issued_at=closing.issued_at,
+            due_date=closing.issued_at.date() + timedelta(days=buyer.payment_terms_days),
+        )
+        numbered.append(Numbered(seller_key=seller.key, series_number=number, invoice=invoice))
+    mine = update(number_series).where(number_series.c.seller_key == seller.key)
+    connection.execute(mine.values(last_number=last_number + len(drafts)))
+    return numbered
+
+
+def _series(connection: Connection, seller: Seller, configured_prefix: str) -> tuple[str, int]:
+    """Prefix and last number of the seller's series. A first named seller takes over the series of the unnamed one before it."""
+    series = {row.seller_key: row for row in connection.execute(select(number_series))}
+    if seller.key in series:
+        return series[seller.key].prefix, series[seller.key].last_number
+    if set(series) == {""}:
+        connection.execute(update(number_series).where(number_series.c.seller_key == "").values(seller_key=seller.key))
+        return series[""].prefix, series[""].last_number
+    prefix = series_prefix(configured_prefix, frozenset(row.prefix for row in series.values()))
+    connection.execute(insert(number_series), {"seller_key": seller.key, "prefix": prefix, "last_number": 0})
+    return prefix, 0
+
+
+def _refuse_if_any(period: str, found: Sequence[str]) -> None:
+    if found:
+        shown = "; ".join(found[:SHOWN_PROBLEMS])
+        more = f"; and {len(found) - SHOWN_PROBLEMS} more" if len(found) > SHOWN_PROBLEMS else ""
+        raise RefusedError(f"{period} is not closed: {shown}{more}")
