@@ -16,6 +16,7 @@ from dashboards.formatting import (
     count_text,
     exact_text,
     instant_text,
+    money_text,
     negated,
     period_bounds,
     period_text,
@@ -77,15 +78,16 @@ def render() -> None:
     if not report.totals:
         st.info("Nothing was charged for this selection.", icon=":material/filter_alt:")
         return
-    _show_totals(report, period=cost_filter.period, state=state)
+    reconciled = _reconciliation(settings, cost_filter.period, cost_filter.accounts)
+    _show_totals(report, cost_filter, reconciled, state=state)
     currency_code = _ask_currency(list(report.totals))
     _show_days(report, period=cost_filter.period, currency_code=currency_code)
     _show_breakdowns(report, currency_code=currency_code)
-    _show_reconciliation(settings, cost_filter, state=state)
+    _show_reconciliation(reconciled, cost_filter, state=state)
 
 
-def describe_resource(row: CostRow) -> tuple[str, str]:
-    """Name and detail of a row of any breakdown, with words where the identifier is empty."""
+def described(row: CostRow) -> tuple[str, str]:
+    """Name and detail of a row of a breakdown, with words where the identifier is empty."""
     if row.breakdown == "service":
         return row.service or "(no service)", ""
     if row.breakdown == "account":
@@ -133,14 +135,23 @@ def _warn_of_unrated(reasons: Sequence[UnratedReason]) -> None:
     )
 
 
-def _show_totals(report: CostReport, *, period: str, state: PipelineState) -> None:
-    month_end = datetime.combine(period_bounds(period)[1], time(), tzinfo=UTC)
-    span = f"{period_text(period)} to {instant_text(state.as_of)}" if state.as_of < month_end else period_text(period)
+def _show_totals(report: CostReport, cost_filter: CostFilter, reconciled: Sequence[Reconciliation], *, state: PipelineState) -> None:
+    month = period_text(cost_filter.period)
+    is_running = state.as_of < datetime.combine(period_bounds(cost_filter.period)[1], time(), tzinfo=UTC)
+    span = f"{month} to {instant_text(state.as_of)}" if is_running and state.committed_tick_id else month
     st.caption(f"{span}. Charges before rounding to invoice lines, without credits and tax. Currencies are never added together.")
+    # Invoices are not divided by service or project: beside a part of the cost their total would mislead.
+    is_whole = not (cost_filter.services or cost_filter.projects)
+    invoiced = {row.currency_code: row.total_amount for row in reconciled if is_whole and row.document_count}
     for column, (currency_code, total) in zip(st.columns(max(3, len(report.totals))), report.totals.items(), strict=False):
         with column.container(border=True, key=f"total_{currency_code}"):
-            st.metric(f"Total cost in {currency_code}", f"{rounded_text(total, currency_code)} {currency_code}")
-            st.caption(f"exactly {exact_text(total)}")
+            label = "Month to date" if is_running else "Month"
+            st.metric(f"{label} in {currency_code}", f"{rounded_text(total, currency_code)} {currency_code}")
+            notes = [f"exactly {exact_text(total)}"]
+            if currency_code in invoiced:
+                documents = "drafts so far" if is_running else "invoices and notes"
+                notes.append(f"{documents}: {money_text(invoiced[currency_code], currency_code)} after credits, with tax")
+            st.caption("  \n".join(notes))
 
 
 def _ask_currency(currencies: list[str]) -> str:
@@ -170,7 +181,7 @@ def _show_breakdowns(report: CostReport, *, currency_code: str) -> None:
 
 
 def _share(row: CostRow, report: CostReport, *, plural: str) -> tables.Share:
-    name, detail = (f"{row.member_count:,} other {plural}", "") if row.is_rest else describe_resource(row)
+    name, detail = (f"{row.member_count:,} other {plural}", "") if row.is_rest else described(row)
     return tables.Share(
         name=name,
         detail=detail,
@@ -180,8 +191,7 @@ def _share(row: CostRow, report: CostReport, *, plural: str) -> tables.Share:
     )
 
 
-def _show_reconciliation(settings: Settings, cost_filter: CostFilter, *, state: PipelineState) -> None:
-    rows = _reconciliation(settings, cost_filter.period, cost_filter.accounts)
+def _show_reconciliation(rows: Sequence[Reconciliation], cost_filter: CostFilter, *, state: PipelineState) -> None:
     with st.container(border=True, key="reconciliation"):
         st.subheader("From cost to invoices")
         if cost_filter.services or cost_filter.projects:

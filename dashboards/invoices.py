@@ -15,7 +15,7 @@ from dashboards import queries, tables
 from dashboards.formatting import amount_text, count_text, exact_text, money_text, negated, percent_text, period_text, plain_text
 from dashboards.queries import LISTED_INVOICES, Invoice, InvoiceFilter, InvoiceLine, InvoiceTotals
 from dashboards.reading import analyst, cached
-from dashboards.wording import kind_text, number_text, words
+from dashboards.wording import kind_text, number_text, title_text, words
 from warehouse.currencies import minor_units
 from warehouse.settings import Settings, load_settings
 
@@ -182,9 +182,9 @@ def invoice_grid(invoices: Sequence[Invoice]) -> Styler:
 def _show(invoice: Invoice, lines: Sequence[InvoiceLine]) -> None:
     with st.container(border=True, key="document"):
         title, download = st.columns([3, 1], vertical_alignment="center")
-        title.html(tables.heading(f"{kind_text(invoice)}, {number_text(invoice)}"))
+        title.html(tables.heading(title_text(invoice)))
         download.download_button(
-            "Download lines (CSV)",
+            "Lines as CSV",
             lines_csv(invoice, lines),
             file_name=csv_name(invoice),
             mime="text/csv",

@@ -28,6 +28,11 @@ def number_text(invoice: Invoice) -> str:
     return invoice.invoice_number or "draft"
 
 
+def title_text(invoice: Invoice) -> str:
+    """What a document is called: `Invoice MH-000001`, `Credit note for January 2026 (draft)`."""
+    return f"{kind_text(invoice)} {invoice.invoice_number or '(draft)'}"
+
+
 def kind_text(invoice: Invoice) -> str:
     """`Invoice`, or the kind of note and the month it corrects: `Credit note for January 2026`."""
     kind = words(invoice.kind)

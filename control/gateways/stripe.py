@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import stripe
 from pydantic import SecretStr
@@ -38,7 +38,7 @@ from control.ports import (
 from warehouse.errors import SettingsError
 
 if TYPE_CHECKING:
-    from stripe.params import InvoiceAddLinesParamsLine
+    from stripe.params import CustomerCreateParams, InvoiceAddLinesParamsLine
 
 _T = TypeVar("_T")
 
@@ -118,22 +118,14 @@ class StripeGateway:
         found = [row for row in search.data if _metadata(row).get(_REFERENCE) == customer.reference]
         if found:
             return min(found, key=lambda row: (row.created, row.id)).id
-        address = {
-            "line1": customer.address,
-            "postal_code": customer.postal_code,
-            "city": customer.city,
-            "country": customer.country_code,
+        address = _given(line1=customer.address, postal_code=customer.postal_code, city=customer.city, country=customer.country_code)
+        params = {
+            **_given(name=customer.name, email=customer.email),
+            **({"address": address} if address else {}),
+            "metadata": {_REFERENCE: customer.reference, _ACCOUNT: customer.account_id},
         }
-        texts = {"name": customer.name, "email": customer.email}
         made = self._send(
-            lambda: self._client.customers.create(
-                {
-                    **{name: text for name, text in texts.items() if text},  # type: ignore[typeddict-item]  # names of the params
-                    "address": {name: text for name, text in address.items() if text},  # type: ignore[typeddict-item]  # the same
-                    "metadata": {_REFERENCE: customer.reference, _ACCOUNT: customer.account_id},
-                },
-                {"idempotency_key": f"{key}:customer"},
-            )
+            lambda: self._client.customers.create(cast("CustomerCreateParams", params), {"idempotency_key": f"{key}:customer"})
         )
         return made.id
 
@@ -239,19 +231,8 @@ class StripeGateway:
                     {"idempotency_key": f"{key}:pay"},
                 )
             )
-        except stripe.CardError as error:
-            if _codes(error) & _NEEDS_HOLDER:
-                return RequiresAction(url=before.url)
-            return _declined(error)
-        except stripe.InvalidRequestError as error:
-            if _codes(error) & _NEEDS_HOLDER:
-                return RequiresAction(url=before.url)
-            after = self._seen(self._send(lambda: self._client.invoices.retrieve(gateway_invoice_id)))
-            if after.status is not GatewayInvoiceStatus.OPEN:
-                return _settled(after)
-            if error.param == "payment_method":
-                return Declined(code=error.code or "payment_method_unusable", message=_reason(error))
-            return Refused(reason=_reason(error))
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            return self._not_paid(before, error)
         after = self._seen(paid)
         if after.status is GatewayInvoiceStatus.OPEN:
             raise GatewayUnavailableError(
@@ -285,6 +266,19 @@ class StripeGateway:
         if (found.amount, found.currency) != (units, currency):
             raise _mismatch(reference, f"its credit there is {found.amount} {found.currency.upper()} in minor units, not {units}")
         return found.id
+
+    def _not_paid(self, before: GatewayInvoice, error: stripe.CardError | stripe.InvalidRequestError) -> PaymentOutcome:
+        """What a refused payment means. Stripe also refuses to pay what is paid, so an invalid request needs a look."""
+        if _codes(error) & _NEEDS_HOLDER:
+            return RequiresAction(url=before.url)
+        if isinstance(error, stripe.CardError):
+            return _declined(error)
+        after = self._seen(self._send(lambda: self._client.invoices.retrieve(before.gateway_invoice_id)))
+        if after.status is not GatewayInvoiceStatus.OPEN:
+            return _settled(after)
+        if error.param == "payment_method":
+            return Declined(code=error.code or "payment_method_unusable", message=_reason(error))
+        return Refused(reason=_reason(error))
 
     def _create(self, request: InvoiceRequest, *, key: str) -> stripe.Invoice:
         # due_date is refused for invoices that are charged automatically; `number` would have to be unique over all
@@ -460,6 +454,11 @@ def _wanted_lines(request: InvoiceRequest) -> list[InvoiceAddLinesParamsLine]:
     ]
 
 
+def _given(**texts: str) -> dict[str, str]:
+    """The texts that are set: Stripe refuses an empty one."""
+    return {name: text for name, text in texts.items() if text}
+
+
 def _settled(seen: GatewayInvoice) -> PaymentOutcome:
     """The outcome for an invoice that is not open."""
     if seen.status is GatewayInvoiceStatus.PAID:
@@ -490,7 +489,7 @@ def _may_repeat(error: stripe.StripeError) -> bool:
     """Whether the same call can have another answer. Stripe saves its own 5xx for the key; a proxy's is not from Stripe."""
     if isinstance(error, stripe.RateLimitError | stripe.APIConnectionError) or error.http_status == 409:
         return True
-    return not isinstance(error.json_body, dict) or error.headers.get("stripe-should-retry") == "true"
+    return not isinstance(error.json_body, dict) or (error.headers or {}).get("stripe-should-retry") == "true"
 
 
 def _kind(error: stripe.StripeError) -> str:

@@ -10,7 +10,9 @@ from warehouse.currencies import minor_units
 from warehouse.errors import RefusedError
 
 # ISO 4217 without decimals, and without decimals at Stripe.
-_WHOLE = frozenset("BIF CLP DJF GNF JPY KMF KRW PYG RWF VND VUV XAF XOF XPF".split())
+_WHOLE = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"},
+)
 # ISO 4217 without decimals, written at Stripe with two that must be 00: 5 ISK is 500.
 _WHOLE_IN_HUNDREDTHS = frozenset({"ISK", "UGX"})
 # ISO 4217 with two decimals, without decimals at Stripe.

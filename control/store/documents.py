@@ -44,16 +44,11 @@ def insert_documents(connection: Connection, documents: Sequence[Numbered]) -> N
     if uses:
         connection.execute(insert(invoice_credit_uses), uses)
     for document in documents:
-        post(
-            connection,
-            document.invoice,
-            document.invoice.invoice_id,
-            postings_of_issue(document.invoice.content),
-            document.invoice.issued_at,
-        )
+        invoice = document.invoice
+        post(connection, invoice, invoice.invoice_id, postings_of_issue(invoice.content), posted_at=invoice.issued_at)
 
 
-def post(connection: Connection, invoice: IssuedInvoice, transaction_id: str, postings: Sequence[Posting], posted_at: datetime) -> None:
+def post(connection: Connection, invoice: IssuedInvoice, transaction_id: str, postings: Sequence[Posting], *, posted_at: datetime) -> None:
     """Append one transaction to the ledger.
 
     Raises:

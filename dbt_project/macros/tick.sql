@@ -20,5 +20,5 @@
 
 {# The table below a keyed model's view, with the versions of its rows and those that vanished. #}
 {% macro versions_of(relation) -%}
-    {{ return(api.Relation.create(schema=relation.schema, identifier=relation.identifier ~ '_versions')) }}
+    {{ relation | string | replace('`', '') }}_versions
 {%- endmacro %}

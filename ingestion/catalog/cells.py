@@ -24,7 +24,9 @@ MODELS = ("per_unit", "graduated", "volume", "package")
 TIERED_MODELS = ("graduated", "volume")
 DISCOUNT_SCOPES = ("sku", "service", "all")
 BUDGET_SCOPES = ("sku", "service", "project", "all")
-GATEWAYS = ("stripe", "adyen", "bank_transfer")
+# The customer pays the invoice without a gateway; the control store knows such an account as one without.
+BANK_TRANSFER = "bank_transfer"
+GATEWAYS = ("stripe", "adyen", BANK_TRANSFER)
 
 # Identifiers are order keys of the warehouse and parts of file names and URLs; texts stand on invoices.
 IDENTIFIER_LENGTH = 255

@@ -13,7 +13,6 @@ from ingestion.catalog.lines import Line
 from ingestion.catalog.rows import Account, Budget, Commitment, Credit, Discount, Price, PriceTier, Sku, Tax
 from warehouse.currencies import MINOR_UNITS
 
-DEFAULT_GATEWAY = "bank_transfer"  # nothing is charged by itself; the customer pays the invoice
 DEFAULT_PAYMENT_TERMS_DAYS = 30
 DEFAULT_THRESHOLDS = (Decimal(100),)
 
@@ -24,6 +23,7 @@ _WIDEST_MINOR_UNITS = max(MINOR_UNITS.values())
 def read_account(line: Line) -> Account:
     """A line of accounts.csv."""
     account_id = line.identifier("account_id")
+    gateway = line.choice("gateway", cells.GATEWAYS, default=cells.BANK_TRANSFER)
     return Account(
         account_id=account_id,
         name=line.text("name", default=account_id),
@@ -32,7 +32,7 @@ def read_account(line: Line) -> Account:
         tax_id=line.identifier("tax_id", default=""),
         is_tax_exempt=line.boolean("is_tax_exempt", default=False),
         email=line.email("email"),
-        gateway=line.choice("gateway", cells.GATEWAYS, default=DEFAULT_GATEWAY),
+        gateway="" if gateway == cells.BANK_TRANSFER else gateway,
         payment_terms_days=line.integer("payment_terms_days", lowest=0, highest=365, default=DEFAULT_PAYMENT_TERMS_DAYS),
         legal_name=line.text("legal_name"),
         address=line.text("address"),

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """A customer. `payment_terms_days` counts from the day of issue; `gateway` is one of `cells.GATEWAYS`."""
+    """A customer. `payment_terms_days` counts from the day of issue; `gateway` is empty where invoices are paid by bank transfer."""
 
     account_id: str
     name: str

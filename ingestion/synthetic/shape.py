@@ -37,7 +37,7 @@ class Shape:
 
     # Starts, resizes, stops, moves, deletes. A real cloud has far more usage than changes; more makes bills jumpy.
     lifecycle_ppm: int = 50_000
-    # Changes a VM sees in the month, about two a day over three weeks; fewer means more VMs and higher bills.
+    # Changes of a VM over the month, more than one a day as on a development cloud; fewer means more VMs and higher bills.
     changes_per_vm: int = 40
     # Exact copies of earlier lines: producers that retry. 0.1 % is what at-least-once delivery shows on a calm day.
     duplicate_ppm: int = 1_000
@@ -49,7 +49,7 @@ class Shape:
     unrated_ppm: int = 200
     # Usage that arrives up to two days after its time: agents that were cut off. Makes ticks recompute older hours.
     late_ppm: int = 2_000
-    # Lines a file holds at most; part of the output, since it decides where files are cut. About 70 MB compressed.
+    # Lines a file holds at most; part of the output, since it decides where files are cut. About 45 MB compressed.
     lines_per_file: int = 1_000_000
     # A small case still comes as several files, so that loading a folder in order can be seen.
     least_files: int = 4

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-# Level 1 costs 3 microseconds a line, level 6 more than making the line; files grow by a quarter.
-_LEVEL = 1
+# Level 6 makes files a sixth smaller and takes twice the time, which is then most of the time of all.
+_LEVEL = 3
 
 
 class PartWriter:

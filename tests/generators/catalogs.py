@@ -97,6 +97,7 @@ class Shelves:
 
     moments: Moments
     meters: tuple[Meter, ...]
+    is_restless: bool
     accounts: Shelf[Account] = field(default_factory=Shelf)
     skus: Shelf[Sku] = field(default_factory=Shelf)
     prices: Shelf[Price] = field(default_factory=Shelf)
@@ -107,6 +108,16 @@ class Shelves:
     @property
     def timeline(self) -> Timeline:
         return self.moments.timeline
+
+    @property
+    def last_step(self) -> int:
+        return len(self.timeline.checkpoints) - 1
+
+    def presence(self, chance: Chance, *, late: int, gone: int) -> tuple[int, int]:
+        """The steps [since, until) of a row: with these likelihoods in percent it comes later than the first or goes before the last."""
+        since = chance.between(1, self.last_step) if self.is_restless and chance.percent(late) else 0
+        until = chance.between(since + 1, self.last_step + 1) if self.is_restless and chance.percent(gone) else FOREVER
+        return since, until
 
     def at(self, step: int) -> Catalog:
         """The catalog of a step."""
@@ -129,14 +140,11 @@ class Shelves:
 
 def invent_catalogs(chance: Chance, prefix: str, moments: Moments) -> Shelves:
     """Shelves for a story whose ids all begin with the prefix."""
-    last = len(moments.timeline.checkpoints) - 1
     meters = tuple(_invent_meters(chance, prefix))
-    shelves = Shelves(moments=moments, meters=meters)
+    shelves = Shelves(moments=moments, meters=meters, is_restless=chance.percent(55))
     for meter in meters:
-        since = chance.between(1, last) if chance.percent(4) else 0
-        until = chance.between(since + 1, last + 1) if chance.percent(2) else FOREVER
-        shelves.skus.add(meter.sku, since, until)
-    accounts = _invent_accounts(chance, prefix, shelves, last)
+        shelves.skus.add(meter.sku, *shelves.presence(chance, late=6, gone=3))
+    accounts = _invent_accounts(chance, prefix, shelves)
     for meter in meters:
         for currency in sorted({account.currency_code for account in accounts}):
             if chance.percent(92):
@@ -144,7 +152,7 @@ def invent_catalogs(chance: Chance, prefix: str, moments: Moments) -> Shelves:
         for account in accounts:
             if chance.percent(15):
                 _invent_prices(chance, shelves, meter, currency=account.currency_code, account_id=account.account_id)
-            if chance.percent(22):
+            if chance.percent(30):
                 _invent_commitments(chance, prefix, shelves, meter, account)
     _invent_discounts(chance, prefix, shelves, accounts)
     for account in accounts:
@@ -180,7 +188,7 @@ def _invent_meters(chance: Chance, prefix: str) -> list[Meter]:
     return meters
 
 
-def _invent_accounts(chance: Chance, prefix: str, shelves: Shelves, last: int) -> list[Account]:
+def _invent_accounts(chance: Chance, prefix: str, shelves: Shelves) -> list[Account]:
     accounts = []
     for number in range(chance.pick((1, 2, 3, 2, 1, 6))):
         account = Account(
@@ -192,9 +200,9 @@ def _invent_accounts(chance: Chance, prefix: str, shelves: Shelves, last: int) -
             is_tax_exempt=chance.percent(15),
         )
         accounts.append(account)
-        since = chance.between(1, last) if chance.percent(8) else 0
-        if chance.percent(12) and since < last:
-            change = chance.between(since + 1, last)
+        since = chance.between(1, shelves.last_step) if chance.percent(8) else 0
+        if chance.percent(12) and since < shelves.last_step:
+            change = chance.between(since + 1, shelves.last_step)
             changed = chance.pick(
                 (
                     replace(account, is_tax_exempt=not account.is_tax_exempt),
@@ -221,7 +229,6 @@ def _invent_prices(chance: Chance, shelves: Shelves, meter: Meter, *, currency: 
     versions = list(pairwise(edges))
     if account_id and len(versions) > 1:
         versions = versions[1:]  # a contract that begins during the story beats the list price from then on
-    last = len(timeline.checkpoints) - 1
     for number, (start, end) in enumerate(versions):
         if chance.percent(8):
             continue
@@ -237,14 +244,10 @@ def _invent_prices(chance: Chance, shelves: Shelves, meter: Meter, *, currency: 
             valid_to=end,
         )
         price = _with_terms(chance, price, meter.scale)
-        since = chance.between(1, last) if chance.percent(4) else 0
-        if chance.percent(6) and since < last:
-            change = chance.between(since + 1, last)
-            shelves.prices.add(price, since, change)
-            if chance.percent(75):
-                shelves.prices.add(_with_terms(chance, price, meter.scale), change)
-        else:
-            shelves.prices.add(price, since)
+        since, until = shelves.presence(chance, late=7, gone=10)
+        shelves.prices.add(price, since, until)
+        if until < FOREVER and chance.percent(75):
+            shelves.prices.add(_with_terms(chance, price, meter.scale), until)
 
 
 def _with_terms(chance: Chance, price: Price, scale: Scale) -> Price:
@@ -263,7 +266,7 @@ def _with_terms(chance: Chance, price: Price, scale: Scale) -> Price:
 
 def _invent_commitments(chance: Chance, prefix: str, shelves: Shelves, meter: Meter, account: Account) -> None:
     """One or two on the same SKU, overlapping; mostly for some hours, seldom for weeks."""
-    timeline, last = shelves.timeline, len(shelves.timeline.checkpoints) - 1
+    timeline = shelves.timeline
     for number in range(chance.between(1, 2)):
         start = max(timeline.start, shelves.moments.hour(chance))
         length = chance.pick((1, 3, 6, 24, 2, 200)) * HOUR
@@ -277,14 +280,11 @@ def _invent_commitments(chance: Chance, prefix: str, shelves: Shelves, meter: Me
             valid_from=start,
             valid_to=None if chance.percent(3) else start + length,
         )
-        since = chance.between(1, last) if chance.percent(5) else 0
-        until = chance.between(since + 1, last + 1) if chance.percent(4) else FOREVER
-        shelves.commitments.add(commitment, since, until)
+        shelves.commitments.add(commitment, *shelves.presence(chance, late=8, gone=6))
 
 
 def _invent_discounts(chance: Chance, prefix: str, shelves: Shelves, accounts: list[Account]) -> None:
     """Overlapping in time, scope and account. A discount on everything names its account: the others belong to other stories."""
-    last = len(shelves.timeline.checkpoints) - 1
     for number in range(chance.between(0, 4)):
         sku = chance.pick(shelves.meters).sku
         scope_type = chance.pick(("sku", "service", "all"))
@@ -301,14 +301,12 @@ def _invent_discounts(chance: Chance, prefix: str, shelves: Shelves, accounts: l
         )
         if discount.valid_from is not None and discount.valid_from == discount.valid_to:
             continue
-        since = chance.between(1, last) if chance.percent(8) else 0
-        until = chance.between(since + 1, last + 1) if chance.percent(6) else FOREVER
-        shelves.discounts.add(discount, since, until)
+        shelves.discounts.add(discount, *shelves.presence(chance, late=12, gone=8))
 
 
 def _invent_credits(chance: Chance, prefix: str, shelves: Shelves, account: Account) -> None:
     """Small and large, some ending exactly at a month's start (no overlap) or reaching one hour into it, some granted late."""
-    timeline, last = shelves.timeline, len(shelves.timeline.checkpoints) - 1
+    timeline = shelves.timeline
     minor_unit = {"USD": "0.01", "EUR": "0.01", "JPY": "1", "KWD": "0.001"}[account.currency_code]
     for number in range(chance.pick((0, 1, 1, 2, 3))):
         edge = chance.pick(timeline.month_starts)
@@ -324,4 +322,4 @@ def _invent_credits(chance: Chance, prefix: str, shelves: Shelves, account: Acco
             valid_from=valid_from,
             valid_to=valid_to,
         )
-        shelves.credits.add(credit, chance.between(1, last) if chance.percent(15) else 0)
+        shelves.credits.add(credit, chance.between(1, shelves.last_step) if chance.percent(15) else 0)

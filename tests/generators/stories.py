@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import TypeVar
 
-from tests.reference import Batch, Books, Catalog, Document, Result, World, bill, close
+from tests.reference import Batch, Books, Catalog, Document, Result, World, bill, close, invoice
 
 Row = TypeVar("Row")
 
@@ -56,7 +56,7 @@ def play(story: Story) -> list[Played]:
         issued: list[Document] = []
         for period in step.closes:
             issued.extend(close(result, books, period))
-            result = bill(world, books)
+            result = invoice(result, books)
         played.append(Played(step=step, result=result, issued=tuple(issued)))
     return played
 

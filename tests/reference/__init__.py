@@ -17,7 +17,7 @@ from tests.reference.catalog import (
 )
 from tests.reference.documents import Books, Document, RefusedError
 from tests.reference.events import Accounting, Batch, Event, Junk
-from tests.reference.model import Result, World, as_rows, bill, close
+from tests.reference.model import Result, World, as_rows, bill, close, invoice
 
 __all__ = [
     "Account",
@@ -41,5 +41,6 @@ __all__ = [
     "as_rows",
     "bill",
     "close",
+    "invoice",
     "read_catalog",
 ]

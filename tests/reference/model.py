@@ -112,23 +112,35 @@ class Result:
 
 def bill(world: World, books: Books | None = None) -> Result:
     """Compute every public table from scratch. The books are read, never changed."""
-    books = books or Books()
     loaded = load(world.batches)
     metered = meter(world.catalog, loaded.usage, loaded.states, world.as_of)
     rated = rate(world.catalog, metered.consumption, world.as_of)
-    drafts = draft(world.catalog, world.seller_country, rated.charges, books)
-    documents = (*books.issued, *drafts)
-    return Result(
+    unbilled = Result(
         world=world,
-        drafts=drafts,
+        drafts=(),
         event_accounting=loaded.accounting,
         consumption_hourly=metered.consumption,
         charges_hourly=rated.charges,
         charges_daily=_daily(rated.charges),
         unrated_consumption={**metered.misfits, **rated.unrated},
+        invoices={},
+        invoice_lines={},
+        credit_uses={},
+    )
+    return invoice(unbilled, books or Books())
+
+
+def invoice(result: Result, books: Books) -> Result:
+    """The same result with its invoicing tables made anew, which is all that a close changes."""
+    catalog = result.world.catalog
+    drafts = draft(catalog, result.world.seller_country, result.charges_hourly, books)
+    documents = (*books.issued, *drafts)
+    return replace(
+        result,
+        drafts=drafts,
         invoices={document.key: _invoice(document) for document in documents},
         invoice_lines={
-            InvoiceLineKey(*document.key, *line_key): _line(document, line, world.catalog, line_key.sku_id)
+            InvoiceLineKey(*document.key, *line_key): _line(document, line, catalog, line_key.sku_id)
             for document in documents
             for line_key, line in document.lines.items()
         },
@@ -141,7 +153,7 @@ def bill(world: World, books: Books | None = None) -> Result:
 
 
 def close(result: Result, books: Books, period: str) -> tuple[Document, ...]:
-    """Issue the drafts of a month; bill again afterwards to see them as issued.
+    """Issue the drafts of a month; `invoice` or `bill` again afterwards to see them as issued.
 
     Raises:
         RefusedError: the contract refuses this close.

@@ -10,7 +10,7 @@ from control.testing.stripe_server.errors import ApiError
 from control.testing.stripe_server.store import public
 
 _TEXTS = ("address", "description", "email", "name", "phone", "tax_exempt")
-_CLAUSE = re.compile(r"""\s*(?:(email|name)|metadata\[(['"])(.+?)\2\])\s*:\s*(['"])(.*?)(?<!\\)\4\s*\Z""")
+_CLAUSE = re.compile(r"""\s*(?:(email|name)|metadata\[(['"])(.+?)\2\])\s*:\s*(['"])((?:\\.|(?!\4).)*)\4\s*\Z""")
 
 
 @endpoint("post", "/v1/customers", *_TEXTS, "metadata")
@@ -87,7 +87,7 @@ def search_customers(call: Call) -> Json:
         if match is None:
             raise ApiError(400, f"The test gateway cannot read the search clause: {clause}", param="query")
         field, _, key, _, text = match.groups()
-        wanted = text.replace("\\'", "'").replace('\\"', '"')
+        wanted = re.sub(r"\\(.)", r"\1", text)
         found = [row for row in found if (row["metadata"].get(key) if key else row[field]) == wanted]
     limit = call.arguments.get("limit", 10)
     data = [public(row) for row in found[:limit]]

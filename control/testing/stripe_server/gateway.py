@@ -132,6 +132,10 @@ class Gateway:
             return None
         return invoice, self._store.get("payment_intent", ties[0]["payment"]["payment_intent"]) or {}
 
+    def objects(self, kind: str) -> list[Json]:
+        """All objects of a kind, such as `charge`, newest first: what a test may compare with."""
+        return [public(row) for row in self._store.newest_first(kind)]
+
     def add_webhook(self, url: str) -> str:
         """Deliver every event to a URL of this machine; returns the signing secret.
 

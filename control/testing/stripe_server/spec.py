@@ -72,6 +72,10 @@ class Document:
         error = best_match(_Validator(schema, registry=self._registry).iter_errors(typed))
         if error is not None:
             raise _refused(error)
+        for name, value in typed.items():
+            if value == "" and schema["properties"][name].get("type") == "string" and "" not in schema["properties"][name].get("enum", ()):
+                message = f"You passed an empty string for '{name}'. Remove it from the request or supply a non-empty value."
+                raise ApiError(400, message, code="parameter_invalid_empty", param=name)
         return typed
 
     def check_response(self, operation: Operation, status: int, body: Json) -> None:

@@ -110,7 +110,7 @@ played as (
         arrayMap(credit -> credit.2, purses.credits) as credit_ids,
         turns.turns as turns,
         -- State: what is left of each credit, and what each document took of it so far.
-        arrayFold(
+        tupleElement(arrayFold(
             (state, turn) -> (
                 arrayMap(
                     (credit, has, took) -> has - took,
@@ -121,8 +121,8 @@ played as (
                 arrayPushBack(state.2, {{ credits_taken() }})
             ),
             turns.turns,
-            (arrayMap(credit -> credit.4, purses.credits), CAST([] AS Array(Array(Int256))))
-        ).2 as taken
+            (arrayMap(credit -> credit.4, purses.credits), cast([] as Array(Array(Int256))))
+        ), 2) as taken
     from turns
     inner join purses on turns.account_id = purses.account_id
 )
@@ -136,7 +136,8 @@ select
 from (
     select
         account_id,
-        (arrayJoin(arrayZip(arrayMap(turn -> turn.2, turns), taken)) as taken_turn).1 as invoice_id,
+        arrayJoin(arrayZip(arrayMap(turn -> turn.2, turns), taken)) as taken_turn,
+        taken_turn.1 as invoice_id,
         arrayJoin(arrayZip(credit_ids, taken_turn.2, arrayEnumerate(credit_ids))) as part,
         part.1 as credit_id,
         part.2 as amount,

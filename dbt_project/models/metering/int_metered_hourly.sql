@@ -123,7 +123,7 @@ state_metrics as (
     from {{ ref('int_resource_intervals') }} as intervals
     inner join spans on intervals.account_id = spans.account_id and intervals.resource_id = spans.resource_id
     array join arrayZip(mapKeys(intervals.metrics), mapValues(intervals.metrics)) as pair
-    where intervals.resource_id in (select resource_id from spans) and from_at < to_at
+    where intervals.resource_id in (select resource_id from windows) and from_at < to_at
 ),
 
 state_sku_of as (

@@ -35,7 +35,12 @@ ordered as (
             partition by resource_id, source
             order by event_at asc, sequence asc, kind asc, event_id asc
             rows between unbounded preceding and unbounded following
-        ) as ended_at
+        ) as ended_at,
+        leadInFrame(event_id, 1, '') over (
+            partition by resource_id, source
+            order by event_at asc, sequence asc, kind asc, event_id asc
+            rows between unbounded preceding and unbounded following
+        ) as ended_by_event_id
     from events
 )
 
@@ -47,6 +52,7 @@ select
     sequence,
     kind,
     event_id,
+    ended_by_event_id,
     account_id,
     project_id,
     region,

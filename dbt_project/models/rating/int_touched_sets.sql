@@ -6,7 +6,6 @@
 
 {% set unrated = existing('rating', 'int_unrated_hourly_versions') -%}
 {% set charges = existing('rating', 'int_charged_daily_versions') -%}
-{% set metered_versions = versions_of(ref('int_metered_hourly')) -%}
 
 with commitment_hours as (
     -- Hours of a commitment that have ended since the last tick: their unused part is due, with or without usage.
@@ -44,7 +43,7 @@ touched as (
         account_id,
         sku_id,
         toDate(hour_at) as from_date
-    from {{ metered_versions }}
+    from {{ versions_of(ref('int_metered_hourly')) }}
     where hour_at in (select hour_at from {{ ref('int_touched_windows') }}) and _version > {{ tick('previous_tick_id') }} and sku_id != ''
 
     union all

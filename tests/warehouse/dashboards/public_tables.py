@@ -179,7 +179,8 @@ def fill(client: Client, settings: Settings) -> None:
     ]
     client.insert(_table(settings, "rating.unrated_consumption"), unrated)
     client.insert(
-        _table(settings, "invoicing.invoices"), [(*row[:8], *(Decimal(text) for text in row[8:14]), *row[14:]) for row in map(tuple, _INVOICES)]
+        _table(settings, "invoicing.invoices"),
+        [(*row[:8], *(Decimal(text) for text in row[8:14]), *row[14:]) for row in map(tuple, _INVOICES)],
     )
     heads = {row[0]: row for row in _INVOICES}
     lines = [

@@ -21,8 +21,8 @@ def test_a_price_of_twelve_decimals_is_read_to_the_last_digit(units: int, zeros:
     text = f"{units // 10**12}.{units % 10**12:012d}{'0' * zeros}"
     value = cells.decimal(text, PRICE)
     assert Fraction(value) == Fraction(units, 10**12)
-    assert "E" not in str(value)
-    assert str(value) == f"{value:f}" == f"{cells.decimal(f'{value:f}', PRICE)}"
+    # One value has one spelling, so equal catalogs are equal to the byte.
+    assert f"{value:f}" == (text.rstrip("0").rstrip(".") if units else "0")
 
 
 @given(units=st.integers(1, 10**18 * 10**12))

@@ -109,12 +109,18 @@ def test_empty_cells_take_their_defaults(folder: CatalogFolder) -> None:
     folder.edit("skus.csv", 2, billed_when="")
     catalog = folder.read()
     account = catalog.accounts[1]
-    assert (account.name, account.is_tax_exempt, account.gateway, account.payment_terms_days) == ("acc-2", False, "bank_transfer", 30)
+    assert (account.name, account.is_tax_exempt, account.gateway, account.payment_terms_days) == ("acc-2", False, "", 30)
     skus = {sku.sku_id: sku for sku in catalog.skus}
     assert (skus["cpu"].billed_when, skus["cpu"].divisor, skus["egress-eu"].name) == ("running", Decimal(1), "egress-eu")
     assert (catalog.prices[0].valid_from, catalog.prices[0].valid_to) == (EPOCH, FOREVER)
     assert catalog.price_tiers[0].flat_fee == 0
     assert (catalog.budgets[1].scope_type, catalog.budgets[1].thresholds) == ("all", (Decimal(100),))
+
+
+@pytest.mark.parametrize(("cell", "gateway"), [("stripe", "stripe"), ("adyen", "adyen"), ("bank_transfer", ""), ("", "")])
+def test_an_account_that_pays_by_bank_transfer_has_no_gateway(folder: CatalogFolder, cell: str, gateway: str) -> None:
+    folder.edit("accounts.csv", 2, gateway=cell)
+    assert folder.read().accounts[0].gateway == gateway
 
 
 def test_only_accounts_skus_and_prices_are_required(folder: CatalogFolder) -> None:

@@ -1,0 +1,201 @@
+"""Pushes issued, unpaid documents to their accounts' gateways. Killed at any line and repeated, it charges nothing twice.
+
+The intent is written first (a pending attempt whose id makes the idempotency keys), then the gateway acts (charge.py), then
+the outcome is written. An attempt that was left pending is taken up again with its keys before anything new begins.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, true
+
+from control.bootstrap import Control
+from control.domain.accounts import AccountRow
+from control.domain.documents import IssuedInvoice
+from control.domain.payments import GATEWAY_FAULT, UNAVAILABLE, Payment, PushOutcome, PushResult, Settlement, result_of
+from control.domain.periods import Period
+from control.domain.status import PUSHABLE, PaymentStatus, StatusError
+from control.ports import GatewayFaultError, GatewayMismatchError, GatewayRefusedError, GatewayUnavailableError, PaymentGateway
+from control.services import lease
+from control.services.charge import may_give_up, settle_at_gateway
+from control.services.customers import ensure_customer, load_account
+from control.store import payments
+from control.store.documents import load_documents
+from control.store.payments import GatewayCustomer
+from control.store.tables import invoices
+from warehouse.errors import MeterhouseError
+
+# A push of thousands of documents takes minutes; who comes second waits this long, then is told who pushes.
+WAIT_SECONDS = 60.0
+# A gateway that did not answer this often in a row is not asked again in this push: each question may take a minute.
+MAX_FAILURES = 3
+
+
+def push(control: Control, period: str | None = None, *, now: datetime, wait_seconds: float = WAIT_SECONDS) -> list[PushOutcome]:
+    """Settle every issued or partially paid document, credit notes first, then in the order of their numbers.
+
+    Args:
+        control: knows the documents and the gateways.
+        period: only documents issued with this month; default: all.
+        now: written on attempts.
+        wait_seconds: how long to wait for another push to end.
+
+    Returns:
+        What happened to each document that was unpaid. A decline or an outage of one holds up no other.
+
+    Raises:
+        InputError: the period is no month.
+        RefusedError: another push goes on.
+    """
+    if period is not None:
+        Period.parse(period)
+    with lease.hold(control, "push", holder="meterhouse push", wait_seconds=wait_seconds) as held:
+        run = _Run(control=control, now=now)
+        outcomes = []
+        for invoice in _unpaid(control, period):
+            held.check()
+            outcomes.append(run.push(invoice))
+        return outcomes
+
+
+def _unpaid(control: Control, period: str | None) -> list[IssuedInvoice]:
+    is_unpaid = invoices.c.status.in_([status.value for status in PUSHABLE])
+    with control.store.reading() as connection:
+        found = load_documents(connection, is_unpaid & (invoices.c.period == period if period else true()))
+    return sorted(found, key=lambda invoice: invoice.content.total.minor >= 0)
+
+
+class _NoAttemptError(Exception):
+    """There is nothing to attempt on a document; `outcome` says why. Never leaves this module."""
+
+    def __init__(self, outcome: PushOutcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """One push: its clock, and how often in a row each gateway failed to answer."""
+
+    control: Control
+    now: datetime
+    failures: Counter[str] = field(default_factory=Counter)
+
+    def push(self, invoice: IssuedInvoice) -> PushOutcome:
+        """Settle one document as far as it can be now."""
+        if not invoice.content.total:
+            self.control.store.transact(lambda connection: payments.settle_nothing_due(connection, invoice))
+            return _report(invoice, "", PushResult.PAID, message="nothing is due")
+        try:
+            gateway, payment = self._intend(invoice)
+        except _NoAttemptError as no_attempt:
+            outcome = no_attempt.outcome
+        else:
+            outcome = self._attempt(gateway, invoice, payment)
+        self.failures[outcome.gateway] = self.failures[outcome.gateway] + 1 if outcome.result is PushResult.UNAVAILABLE else 0
+        return outcome
+
+    def _intend(self, invoice: IssuedInvoice) -> tuple[PaymentGateway, Payment]:
+        """The attempt that is pending, or a new one, and the gateway it goes to."""
+        with self.control.store.reading() as connection:
+            account = load_account(connection, invoice.content.account_id)
+            last = payments.last_payment(connection, invoice.invoice_id)
+        # A document stays with the gateway that knows it: at another one it could be paid a second time.
+        name = last.gateway if last else account.gateway
+        if not name:
+            raise _NoAttemptError(_report(invoice, "", PushResult.SKIPPED, message=f"account {account.account_id} has no gateway"))
+        if self.failures[name] >= MAX_FAILURES:
+            message = f"{name} did not answer {MAX_FAILURES} times; push again later"
+            raise _NoAttemptError(_report(invoice, name, PushResult.UNAVAILABLE, reason_code=UNAVAILABLE, message=message))
+        try:
+            gateway = self.control.gateway(name)
+        except MeterhouseError as error:
+            raise _NoAttemptError(_report(invoice, name, PushResult.REFUSED, reason_code="gateway", message=str(error))) from error
+        if last is not None and last.status is PaymentStatus.PENDING:
+            return gateway, last
+        customer = self._payer(gateway, invoice, account)
+        payment = self.control.store.transact(
+            lambda connection: payments.start(connection, invoice, gateway=name, customer=customer, now=self.now)
+        )
+        return gateway, payment
+
+    def _payer(self, gateway: PaymentGateway, invoice: IssuedInvoice, account: AccountRow) -> GatewayCustomer:
+        """Who the account is at the gateway: with a card where there is something to charge."""
+        if invoice.content.total.minor < 0:
+            try:
+                return ensure_customer(self.control, gateway, account)
+            except (GatewayUnavailableError, GatewayFaultError) as error:
+                outcome = _report(invoice, gateway.name, PushResult.UNAVAILABLE, reason_code=UNAVAILABLE, message=str(error))
+                raise _NoAttemptError(outcome) from error
+            except GatewayRefusedError as error:
+                outcome = _report(invoice, gateway.name, PushResult.REFUSED, reason_code="refused", message=str(error))
+                raise _NoAttemptError(outcome) from error
+        refusal = gateway.refusal(invoice.content.total)
+        if refusal is not None:
+            raise _NoAttemptError(_report(invoice, gateway.name, PushResult.REFUSED, reason_code="amount", message=refusal))
+        with self.control.store.reading() as connection:
+            customer = payments.find_customer(connection, account.account_id, gateway.name)
+        if customer is None or not customer.payment_method_id:
+            message = f"account {account.account_id} has no saved card"
+            raise _NoAttemptError(_report(invoice, gateway.name, PushResult.SKIPPED, reason_code="no_card", message=message))
+        return customer
+
+    def _attempt(self, gateway: PaymentGateway, invoice: IssuedInvoice, payment: Payment) -> PushOutcome:
+        """Act at the gateway and write the outcome. Without a definite answer the attempt stays pending."""
+        try:
+            if payment.reason_code == GATEWAY_FAULT:
+                payment = self._with_new_keys(gateway, invoice, payment)
+            settlement = settle_at_gateway(gateway, invoice, payment)
+        except (GatewayUnavailableError, GatewayFaultError) as error:
+            is_fault = isinstance(error, GatewayFaultError) or payment.reason_code == GATEWAY_FAULT
+            return self._leave_pending(invoice, payment, GATEWAY_FAULT if is_fault else UNAVAILABLE, str(error))
+        except GatewayRefusedError as error:
+            settlement = Settlement(status=PaymentStatus.REFUSED, reason_code="refused", message=str(error))
+        except GatewayMismatchError as error:
+            settlement = Settlement(status=PaymentStatus.REFUSED, reason_code="mismatch", message=str(error))
+        try:
+            ended = self._settle(invoice, payment, settlement)
+        except StatusError as error:
+            mismatch = Settlement(status=PaymentStatus.REFUSED, reason_code="mismatch", message=f"{gateway.name} does not match: {error}")
+            ended = self._settle(invoice, payment, mismatch)
+        result = result_of(ended.status, invoice.content.total)
+        return _report(invoice, gateway.name, result, reason_code=ended.reason_code, message=ended.message)
+
+    def _with_new_keys(self, gateway: PaymentGateway, invoice: IssuedInvoice, payment: Payment) -> Payment:
+        """The attempt that follows one on which the gateway broke, or that one, where it must go on."""
+        if not may_give_up(gateway, invoice, payment):
+            return payment
+        failed = Settlement(status=PaymentStatus.FAILED, reason_code=GATEWAY_FAULT, message=payment.message)
+        customer = GatewayCustomer(customer_id=payment.customer_id, payment_method_id=payment.payment_method_id)
+
+        def work(connection: Connection) -> Payment:
+            payments.settle(connection, payment, invoice, failed, now=self.now)
+            return payments.start(connection, invoice, gateway=gateway.name, customer=customer, now=self.now)
+
+        return self.control.store.transact(work)
+
+    def _settle(self, invoice: IssuedInvoice, payment: Payment, settlement: Settlement) -> Payment:
+        return self.control.store.transact(lambda connection: payments.settle(connection, payment, invoice, settlement, now=self.now))
+
+    def _leave_pending(self, invoice: IssuedInvoice, payment: Payment, reason_code: str, message: str) -> PushOutcome:
+        self.control.store.transact(
+            lambda connection: payments.note(connection, payment, reason_code=reason_code, message=message, now=self.now)
+        )
+        return _report(invoice, payment.gateway, PushResult.UNAVAILABLE, reason_code=reason_code, message=message)
+
+
+def _report(invoice: IssuedInvoice, gateway: str, result: PushResult, *, reason_code: str = "", message: str = "") -> PushOutcome:
+    return PushOutcome(
+        invoice_id=invoice.invoice_id,
+        invoice_number=invoice.invoice_number,
+        account_id=invoice.content.account_id,
+        kind=invoice.content.kind,
+        gateway=gateway,
+        amount=invoice.open,
+        result=result,
+        reason_code=reason_code,
+        message=message,
+    )

@@ -1,0 +1,27 @@
+-- Every unit consumed is charged once or is shown as unrated: none vanishes, none is charged twice.
+with both as (
+    select account_id, sku_id, hour_at, quantity
+    from {{ ref('consumption_hourly') }}
+    where {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+
+    union all
+
+    select account_id, sku_id, hour_at, -quantity as quantity
+    from {{ ref('charges_hourly') }}
+    where charge_type in ('usage', 'commitment') and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+
+    union all
+
+    select account_id, sku_id, hour_at, -quantity as quantity
+    from {{ ref('int_unrated_hourly') }}
+    where {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+)
+
+select
+    both.account_id as account_id,
+    both.sku_id as sku_id,
+    both.hour_at as hour_at,
+    sum(both.quantity) as difference
+from both
+group by account_id, sku_id, hour_at
+having difference != 0

@@ -1,0 +1,36 @@
+-- A line is the sum of its month's charges, rounded once.
+with charged as (
+    select
+        account_id,
+        formatDateTime(days.charge_date, '%Y-%m') as period,
+        charge_type,
+        sku_id,
+        price_id,
+        sum(days.amount_unrounded) as amount_unrounded
+    from {{ ref('charges_daily') }} as days
+    where {{ months_in_scope('account_id', "formatDateTime(days.charge_date, '%Y-%m')") }}
+    group by account_id, period, charge_type, sku_id, price_id
+),
+
+lines as (
+    select account_id, period, line_type, sku_id, price_id, amount_unrounded, amount, currency_code
+    from {{ ref('int_recomputed_lines') }}
+    where {{ months_in_scope('account_id', 'period') }}
+)
+
+select
+    coalesce(nullif(lines.account_id, ''), charged.account_id) as account_id,
+    coalesce(nullif(lines.sku_id, ''), charged.sku_id) as sku_id,
+    lines.amount_unrounded as line_amount_unrounded,
+    charged.amount_unrounded as charged_amount_unrounded
+from lines
+full outer join charged
+    on lines.account_id = charged.account_id
+    and lines.period = charged.period
+    and lines.line_type = charged.charge_type
+    and lines.sku_id = charged.sku_id
+    and lines.price_id = charged.price_id
+where
+    line_amount_unrounded != charged_amount_unrounded
+    or lines.account_id != charged.account_id
+    or lines.amount != {{ rounded_amount('charged.amount_unrounded', minor_units('lines.currency_code')) }}

@@ -1,0 +1,188 @@
+"""Runs the dbt project inside this process: parsed once per version of its files, connected through the environment.
+
+The models and their tests are in dbt_project/; how they become Dagster assets is in assets/models.py. A dbt process of its
+own would import for longer than an empty tick computes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from warehouse.client import endpoint
+from warehouse.errors import MeterhouseError
+from warehouse.settings import Settings
+
+PROJECT = Path(__file__).parent.parent
+PROFILES = PROJECT / "dbt_project"
+
+Scope = Literal["touched", "all"]
+"""What tests look at: the days that the tick touched, or everything."""
+
+# The environment is one per process, so two calls must not overlap.
+_environment_lock = threading.Lock()
+
+
+class DbtError(MeterhouseError):
+    """dbt could not do what it was asked: a model failed, or the project does not parse."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeResult:
+    """What became of one model or test."""
+
+    unique_id: str
+    status: str  # success, error, skipped; of tests: pass, warn, fail, error, skipped
+    message: str
+    failure_count: int  # rows a test found
+    seconds: float
+    sql: str  # as sent, empty where it was not
+
+
+def target_folder(home: Path) -> Path:
+    """Where everything that dbt writes goes; never into the checkout."""
+    return home / "dbt"
+
+
+def manifest(settings: Settings) -> dict[str, Any]:
+    """The parsed project as JSON. Connects to nothing; parses only when a file of the project or a version changed.
+
+    Raises:
+        DbtError: the project does not parse.
+    """
+    content: dict[str, Any] = json.loads((_parsed(settings) / "manifest.json").read_text())
+    return content
+
+
+def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str] = ()) -> list[NodeResult]:
+    """Run models and tests in the order of the graph; a test that fails keeps what stands on its model from running.
+
+    Args:
+        settings: of the deployment; dbt connects as its pipeline user.
+        scope: what the tests look at.
+        select: dbt node names; default: all.
+
+    Raises:
+        DbtError: dbt itself failed. Models and tests that failed are in the result.
+    """
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - seconds to import; most commands need no model
+    from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
+
+    folder = _parsed(settings)
+    project = Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes())  # type: ignore[no-untyped-call]  # mashumaro's
+    target = target_folder(settings.home) / "run"
+    arguments = ["build", *_flags(target), "--no-write-json", *(["--select", *select] if select else [])]
+    with _environment(_connection(settings) | {"METERHOUSE_DBT_SCOPE": scope}):
+        outcome = dbtRunner(manifest=project).invoke(arguments)
+    if outcome.exception is not None:
+        raise DbtError(f"dbt failed: {first_line(str(outcome.exception))}") from outcome.exception
+    results: Sequence[Any] = getattr(outcome.result, "results", ())
+    return [
+        NodeResult(
+            unique_id=result.node.unique_id,
+            status=str(result.status),
+            message=result.message or "",
+            failure_count=result.failures or 0,
+            seconds=result.execution_time,
+            sql=getattr(result.node, "compiled_code", None) or "",
+        )
+        for result in results
+    ]
+
+
+def first_line(message: str) -> str:
+    """What a person needs of an error of dbt or ClickHouse: where and why, on one line."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return " ".join(lines[:2])[:500] if lines else "no message"
+
+
+def _parsed(settings: Settings) -> Path:
+    """The folder of this version's parsed project. Folders are named by their content, so processes share them safely."""
+    key = _key(settings.database_prefix)
+    folder = target_folder(settings.home) / "parsed" / key
+    if (folder / "manifest.json").exists():
+        return folder
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{key}.", dir=folder.parent))
+    try:
+        with _environment({"METERHOUSE_DBT_PREFIX": settings.database_prefix}):
+            outcome = dbtRunner().invoke(["parse", *_flags(fresh)])
+        if not outcome.success:
+            raise DbtError(f"the dbt project does not parse: {first_line(str(outcome.exception))}") from outcome.exception
+        try:
+            fresh.rename(folder)
+        except OSError:  # another process parsed the same files meanwhile
+            if not (folder / "manifest.json").exists():
+                raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return folder
+
+
+@lru_cache(maxsize=8)
+def _key(database_prefix: str) -> str:
+    """Changes with everything that parsing reads. Computed once a process: it works with the files it started with."""
+    digest = hashlib.sha256()
+    for part in (database_prefix, version("dbt-core"), version("dbt-clickhouse"), str(PROJECT)):
+        digest.update(part.encode() + b"\0")
+    for path in [PROJECT / "dbt_project.yml", *sorted(path for path in PROFILES.rglob("*") if path.is_file())]:
+        digest.update(str(path.relative_to(PROJECT)).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:32]
+
+
+def _flags(target: Path) -> list[str]:
+    """Quiet, without telemetry, and writing nowhere but below `target`."""
+    return [
+        *("--project-dir", str(PROJECT)),
+        *("--profiles-dir", str(PROFILES)),
+        *("--target-path", str(target)),
+        *("--log-path", str(target / "logs")),
+        *("--log-level", "none"),
+        *("--log-level-file", "error"),
+        "--no-send-anonymous-usage-stats",
+        "--no-version-check",
+        "--no-use-colors",
+    ]
+
+
+def _connection(settings: Settings) -> dict[str, str]:
+    """What dbt_project/profiles.yml reads."""
+    target = endpoint(settings)
+    return {
+        "METERHOUSE_DBT_HOST": target.host,
+        "METERHOUSE_DBT_PORT": str(target.port),
+        "METERHOUSE_DBT_USER": target.user,
+        "METERHOUSE_DBT_PASSWORD": target.password,
+        "METERHOUSE_DBT_SECURE": str(target.secure),
+        "METERHOUSE_DBT_PREFIX": settings.database_prefix,
+    }
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for one call. dbt reads its connection from the environment and nowhere else."""
+    environment = os.environ  # noqa: TID251 - written for dbt, not read as our own setting
+    with _environment_lock:
+        before = {name: environment.get(name) for name in values}
+        environment.update(values)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del environment[name]
+                else:
+                    environment[name] = value

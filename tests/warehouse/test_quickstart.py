@@ -1,0 +1,60 @@
+"""The quickstart's commands, run as a reader runs them: block after block in one shell, in a fresh home."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "quickstart.md"
+RUNNABLE = re.compile(r"^<!-- runnable -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# All commands start and stop a warehouse of their own, and two run the models.
+LONGEST_SECONDS = 280
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The shell's variables without any setting of the person who runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("METERHOUSE_", "STRIPE_"))}
+    return {**kept, "METERHOUSE_HOME": str(home), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The home after all runnable blocks, and what they printed."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    home = folder / "home"
+    script = "set -eux\n" + "\n".join(RUNNABLE.findall(PAGE.read_text()))
+    ended = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment(home), capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    yield home, ended.stdout
+    subprocess.run(["meterhouse", "down"], env=environment(home), capture_output=True, timeout=60, check=False)
+
+
+def test_the_page_has_runnable_blocks_and_every_sh_block_is_one() -> None:
+    page = PAGE.read_text()
+    assert len(RUNNABLE.findall(page)) == page.count("```sh\n") > 5
+
+
+def test_the_blocks_end_with_the_invoice_that_the_page_promises(played: tuple[Path, str]) -> None:
+    home, _ = played
+    listed = subprocess.run(
+        ["meterhouse", "invoice", "list", "2026-01", "--format", "json"], env=environment(home), capture_output=True, text=True, check=True
+    )
+    (invoice,) = json.loads(listed.stdout)
+    assert invoice["status"] == "issued"
+    assert invoice["account_id"] == "acc-first"
+    assert Decimal(invoice["total_amount"]) == Decimal("6.40")
+
+
+def test_the_blocks_leave_no_warehouse_running(played: tuple[Path, str]) -> None:
+    home, _ = played
+    assert not (home / "warehouse" / "server.json").exists()
