@@ -45,11 +45,8 @@ def analyst(settings: Settings) -> Iterator[Client]:
     with contextlib.closing(connect(settings, user="analyst")) as client:
         try:
             yield client
-        except DatabaseError as error:
-            raise _explained(error) from error
         except ClickHouseError as error:
-            reason = type(error).__name__
-            raise WarehouseError(f"the warehouse stopped answering ({reason}); look at it with `meterhouse status`") from error
+            raise _explained(error) from error
 
 
 def cached(function: Callable[P, R]) -> Callable[P, R]:
@@ -71,10 +68,13 @@ def explained_errors() -> Iterator[None]:
         st.error(_sentence(error), icon=":material/cloud_off:")
 
 
-def _explained(error: DatabaseError) -> WarehouseError:
-    if error.code in _UNKNOWN:
+def _explained(error: ClickHouseError) -> WarehouseError:
+    code = error.code if isinstance(error, DatabaseError) else None
+    if code is None:  # no answer of the server, so the connection broke
+        return WarehouseError(f"the warehouse stopped answering ({type(error).__name__}); look at it with `meterhouse status`")
+    if code in _UNKNOWN:
         return NothingBuiltError("nothing is built yet: load events with `meterhouse ingest`, then build the bills with `meterhouse run`")
-    if error.code == _FORBIDDEN:
+    if code == _FORBIDDEN:
         return WarehouseError(
             "the analyst may not read the public tables; grant it SELECT on the databases"
             " staging, metering, rating, invoicing, finops and ops (with the prefix, if one is set)"

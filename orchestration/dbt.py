@@ -80,7 +80,7 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
     from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
 
     folder = _parsed(settings)
-    project = Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes())  # type: ignore[no-untyped-call]  # mashumaro's
+    project = Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes())
     target = target_folder(settings.home) / "run"
     arguments = ["build", *_flags(target), "--no-write-json", *(["--select", *select] if select else [])]
     with _environment(_connection(settings) | {"METERHOUSE_DBT_SCOPE": scope}):

@@ -18,7 +18,9 @@ from warehouse.settings import LAYERS, Settings
 STATEMENT = Path(__file__).with_name("explain.sql")
 
 
-def explain(client: Client, settings: Settings, document: str, *, sku_id: str | None = None) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+def explain(
+    client: Client, settings: Settings, document: str, *, sku_id: str | None = None
+) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
     """Column names and rows: one row per hour, resource, charge type and price behind the document's lines.
 
     Args:

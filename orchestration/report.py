@@ -6,10 +6,15 @@ A run is one process, so a plain object is enough; nothing here is stored.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ingestion.loader import LoadResult
 from warehouse.errors import MeterhouseError
-from warehouse.ticks import Tick
+
+if TYPE_CHECKING:
+    from ingestion.loader import LoadResult
+
+    from control.domain.documents import IssuedInvoice
+    from warehouse.ticks import Tick
 
 
 class CheckFailedError(MeterhouseError):
@@ -37,6 +42,7 @@ class RunReport:
     is_built: bool = False  # all models of the tick were computed
     is_committed: bool = False
     checks: list[CheckOutcome] = field(default_factory=list)
+    issued: list[IssuedInvoice] = field(default_factory=list)
 
     @property
     def failed(self) -> list[CheckOutcome]:

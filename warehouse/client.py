@@ -97,4 +97,6 @@ def connect(settings: Settings, *, user: User = "pipeline") -> Client:
         reason = "wrong user or password" if "AUTHENTICATION_FAILED" in str(error) else str(error).splitlines()[0][:300]
         raise WarehouseError(f"the warehouse at {target.url} refused user {target.user}: {reason}") from None
     except ClickHouseError as error:
-        raise WarehouseError(f"the warehouse at {target.url} does not answer ({type(error).__name__}); is the server up and the URL right?") from None
+        raise WarehouseError(
+            f"the warehouse at {target.url} does not answer ({type(error).__name__}); is the server up and the URL right?"
+        ) from None

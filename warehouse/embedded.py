@@ -29,6 +29,9 @@ from warehouse.secrets import passwords
 START_SECONDS = 60  # an unclean stop may have to replay parts; a fresh start takes under one second
 STOP_SECONDS = 60  # running merges are allowed to end
 
+# Servers that this process started, by pid: it is their parent and has to reap them.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
@@ -74,20 +77,20 @@ def start(home: Path, *, database_prefix: str = "") -> Running:
             _wait_until_ready(home, state, log=base / "server.log")
             return state
         (base / "server.json").unlink(missing_ok=True)
-        state_ports = (_free_port(), _free_port())
-        write_configuration(base, http_port=state_ports[0], tcp_port=state_ports[1], passwords=passwords(home), database_prefix=database_prefix)
+        http, tcp = _free_port(), _free_port()
+        write_configuration(base, http_port=http, tcp_port=tcp, passwords=passwords(home), database_prefix=database_prefix)
         log = base / "server.log"
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own program and arguments
-                [sys.executable, "-m", "warehouse.server_process", str(base)],
+                [sys.executable, "-I", str(Path(__file__).with_name("server_process.py")), str(base)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
                 cwd=base,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
             )
-        state = Running(pid=process.pid, http_port=state_ports[0], tcp_port=state_ports[1])
+        _children[process.pid] = process
+        state = Running(pid=process.pid, http_port=http, tcp_port=tcp)
         record = base / "server.json.new"
         record.write_text(json.dumps({"pid": state.pid, "http_port": state.http_port, "tcp_port": state.tcp_port}))
         record.replace(base / "server.json")
@@ -104,12 +107,11 @@ def stop(home: Path) -> bool:
     os.kill(state.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while _is_our_process(state.pid, home) and time.monotonic() < deadline:
-        _reap(state.pid)
         time.sleep(0.05)
     if _is_our_process(state.pid, home):
         os.kill(state.pid, signal.SIGKILL)
         time.sleep(0.2)
-        _reap(state.pid)
+    _reap(state.pid)
     (folder(home) / "server.json").unlink(missing_ok=True)
     return True
 
@@ -124,15 +126,16 @@ def _wait_until_ready(home: Path, state: Running, *, log: Path, process: subproc
             break
         time.sleep(0.05)
     (folder(home) / "server.json").unlink(missing_ok=True)
-    if process is not None and process.poll() is None:
+    if process is not None:
         process.kill()
         process.wait()
+        _reap(process.pid)
     raise WarehouseError(f"the embedded warehouse did not start; the end of {log}:\n{_tail(log)}")
 
 
 def _answers(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2) as reply:  # noqa: S310 - fixed scheme
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2) as reply:
             return bool(reply.read() == b"Ok.\n")
     except (urllib.error.URLError, OSError):
         return False
@@ -145,14 +148,15 @@ def _is_our_process(pid: int, home: Path) -> bool:
         status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return status != "Z" and b"warehouse.server_process" in command and str(folder(home)).encode() in command
+    return (
+        status != "Z" and str(Path(__file__).with_name("server_process.py")).encode() in command and str(folder(home)).encode() in command
+    )
 
 
 def _reap(pid: int) -> None:
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return  # started by another process: its parent reaps it
+    child = _children.get(pid)
+    if child is not None and child.poll() is not None:
+        del _children[pid]
 
 
 def _free_port() -> int:

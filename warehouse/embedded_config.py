@@ -87,4 +87,3 @@ def write_configuration(base: Path, *, http_port: int, tcp_port: int, passwords:
     descriptor = os.open(base / "users.xml", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(_USERS.format(users=users))
-

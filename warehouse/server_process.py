@@ -1,4 +1,4 @@
-"""The program of the embedded server's process: `python -m warehouse.server_process FOLDER`.
+"""The program of the embedded server's process: `python server_process.py FOLDER`.
 
 chdb-core carries a whole ClickHouse, listeners included. A query that reads a named pipe keeps the engine up; closing
 the pipe's write end ends that query, and the engine shuts down cleanly. embedded.py starts and stops this program.
@@ -11,13 +11,15 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 # The import itself opens an engine that reads ./config.xml, so it happens in a folder that has none.
 _started_in = Path.cwd()
 os.chdir("/")
-import chdb  # noqa: E402
+import chdb  # noqa: E402 - see above
 
 os.chdir(_started_in)
+engine_library: Any = chdb._chdb  # its stub names little of what is there
 
 # Three statements: exactly what the quota of the engine's own user allows (embedded_config.py).
 START = "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; SELECT count() FROM file('{pipe}', LineAsString, 'l String')"
@@ -26,7 +28,7 @@ START = "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; SELECT count() FROM 
 def serve(base: Path) -> None:
     """Run the server whose config.xml lies in `base` until SIGTERM or SIGINT."""
     os.chdir(base)
-    chdb._chdb.set_signal_handlers_enabled(False)  # Python handles SIGTERM, not the engine
+    engine_library.set_signal_handlers_enabled(False)  # Python handles SIGTERM, not the engine
     pipe = base / "alive.fifo"
     pipe.unlink(missing_ok=True)
     os.mkfifo(pipe, 0o600)
@@ -37,7 +39,7 @@ def serve(base: Path) -> None:
     def engine() -> None:
         try:
             # TabSeparated becomes the HTTP default format; clickhouse-connect refuses others.
-            chdb._chdb.query(START.format(pipe=pipe), "TabSeparated", path=str(base / "data"))
+            engine_library.query(START.format(pipe=pipe), "TabSeparated", path=str(base / "data"))
         finally:
             stopped.set()
 

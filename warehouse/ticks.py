@@ -120,4 +120,5 @@ def _default_as_of(client: Client, settings: Settings, *, previous_as_of: dateti
                 parameters=bounds,
             ).result_rows[0][0]
             latest = max(latest, found)
-    return max(latest, previous_as_of)
+    as_of: datetime = max(latest, previous_as_of)
+    return as_of

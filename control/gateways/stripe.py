@@ -11,7 +11,6 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import stripe
@@ -54,6 +53,8 @@ _PAGE = 100
 # https://docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items
 _MOST_LINES = 250
 _LINES_A_CALL = 100
+# Shows an invoice with what paid it, or is paying it, in one answer.
+_WITH_PAYMENTS = ["payments.data.payment.payment_intent"]
 
 # Names in Stripe's metadata. They are how a later run finds what an earlier one made: never rename them.
 _REFERENCE = "reference"
@@ -163,7 +164,7 @@ class StripeGateway:
         """Stripe's invoice of ours with all its lines; a draft that only we advance, unless it went on already.
 
         Raises:
-            GatewayMismatchError: Stripe's has another total, currency or lines. A draft like that is thrown away first.
+            GatewayMismatchError: Stripe's has another total or currency. A draft like that is thrown away first.
             RefusedError: a line has no exact form in Stripe's units; nothing was made.
         """
         wanted = _wanted_lines(request)
@@ -174,13 +175,16 @@ class StripeGateway:
             if invoice.status == "draft":
                 invoice = self._complete(invoice, wanted, key=key)
         except stripe.InvalidRequestError as error:
+            if invoice is not None and error.code == "resource_missing":
+                # Thrown away before, and the key brings it back for a day.
+                raise GatewayFaultError(f"Stripe's draft of {request.invoice_number} is gone; look, then use a new key") from None
             raise _mismatch(request.invoice_number, _reason(error)) from None
         total = stripe_units.to_units(request.total)
         if (invoice.total, invoice.currency.upper()) != (total, request.total.currency_code):
             self._discard(invoice)
             shown = f"{invoice.total} {invoice.currency.upper()}"
             raise _mismatch(request.invoice_number, f"its total there is {shown} in minor units, not {total}")
-        return self._seen(invoice)
+        return self._look(invoice)
 
     def find_invoice(self, customer_id: str, invoice_id: str) -> GatewayInvoice | None:
         """The invoice with our id among the customer's, as it is now.
@@ -189,7 +193,7 @@ class StripeGateway:
             GatewayMismatchError: several carry our id, or its amounts contradict each other.
         """
         invoice = self._find(customer_id, invoice_id)
-        return None if invoice is None else self._seen(invoice)
+        return None if invoice is None else self._look(invoice)
 
     def finalize_invoice(self, gateway_invoice_id: str, *, key: str) -> GatewayInvoice:
         """Make the draft payable; Stripe applies the customer's balance.
@@ -198,17 +202,19 @@ class StripeGateway:
             GatewayMismatchError: lines were added or are missing, or the balance would leave less than Stripe charges.
         """
         try:
-            invoice = self._send(lambda: self._client.invoices.retrieve(gateway_invoice_id))
+            invoice = self._retrieve(gateway_invoice_id)
             if invoice.status == "draft":
                 self._check_final(invoice)
                 invoice = self._send(
                     lambda: self._client.invoices.finalize_invoice(
-                        gateway_invoice_id, {"auto_advance": False}, {"idempotency_key": f"{key}:finalize"}
+                        gateway_invoice_id,
+                        {"auto_advance": False, "expand": _WITH_PAYMENTS},
+                        {"idempotency_key": f"{key}:finalize"},
                     )
                 )
         except stripe.InvalidRequestError as error:
             raise _mismatch(gateway_invoice_id, _reason(error)) from None
-        return self._seen(invoice)
+        return _seen(invoice)
 
     def pay_invoice(self, gateway_invoice_id: str, payment_method_id: str, *, key: str) -> PaymentOutcome:
         """Charge what is due, off-session, after a last look.
@@ -218,7 +224,7 @@ class StripeGateway:
             GatewayMismatchError: the invoice's amounts contradict each other.
         """
         try:
-            before = self._seen(self._send(lambda: self._client.invoices.retrieve(gateway_invoice_id)))
+            before = _seen(self._retrieve(gateway_invoice_id))
         except stripe.InvalidRequestError as error:
             return Refused(reason=_reason(error))
         if before.status is not GatewayInvoiceStatus.OPEN:
@@ -227,13 +233,13 @@ class StripeGateway:
             paid = self._send(
                 lambda: self._client.invoices.pay(
                     gateway_invoice_id,
-                    {"off_session": True, "payment_method": payment_method_id},
+                    {"off_session": True, "payment_method": payment_method_id, "expand": _WITH_PAYMENTS},
                     {"idempotency_key": f"{key}:pay"},
                 )
             )
         except (stripe.CardError, stripe.InvalidRequestError) as error:
             return self._not_paid(before, error)
-        after = self._seen(paid)
+        after = _seen(paid)
         if after.status is GatewayInvoiceStatus.OPEN:
             raise GatewayUnavailableError(
                 f"Stripe took the payment of {gateway_invoice_id} and does not tell its end yet; push again later"
@@ -273,7 +279,7 @@ class StripeGateway:
             return RequiresAction(url=before.url)
         if isinstance(error, stripe.CardError):
             return _declined(error)
-        after = self._seen(self._send(lambda: self._client.invoices.retrieve(before.gateway_invoice_id)))
+        after = _seen(self._retrieve(before.gateway_invoice_id))
         if after.status is not GatewayInvoiceStatus.OPEN:
             return _settled(after)
         if error.param == "payment_method":
@@ -304,7 +310,8 @@ class StripeGateway:
 
     def _complete(self, draft: stripe.Invoice, wanted: Sequence[InvoiceAddLinesParamsLine], *, key: str) -> stripe.Invoice:
         """The draft with the lines that an interrupted call left out."""
-        there = self._all(lambda: self._client.invoices.line_items.list(draft.id, {"limit": _PAGE}).auto_paging_iter())
+        is_new = draft.last_response is not None and "Idempotent-Replayed" not in draft.last_response.headers
+        there = [] if is_new else self._all(lambda: self._client.invoices.line_items.list(draft.id, {"limit": _PAGE}).auto_paging_iter())
         numbers = {_metadata(line).get(_LINE) for line in there}
         missing = [(number, line) for number, line in enumerate(wanted, start=1) if str(number) not in numbers]
         invoice = draft
@@ -323,18 +330,16 @@ class StripeGateway:
 
     def _check_final(self, draft: stripe.Invoice) -> None:
         """Refuse to finalize what is not our invoice, or what Stripe would carry forward instead of charging."""
-        self._check_total(draft)
+        _check_total(draft)
         customer = self._send(lambda: self._client.customers.retrieve(_identifier(draft.customer)))
-        left = draft.total + (customer.balance or 0)
+        balance = customer.balance or 0
+        if balance > 0:
+            raise _mismatch(draft.id, f"the customer owes {balance} there from elsewhere, which would be charged with it")
+        left = draft.total + balance
         if left <= 0:
             return
         if reason := stripe_units.refusal(_money(left, draft.currency, draft.id)):
             raise _mismatch(draft.id, f"after the customer's balance something is left that cannot be charged: {reason}")
-
-    def _check_total(self, invoice: stripe.Invoice) -> None:
-        expected = _metadata(invoice).get(_TOTAL)
-        if expected is not None and str(invoice.total) != expected:
-            raise _mismatch(invoice.id, f"its total there is {invoice.total} in minor units, not {expected}")
 
     def _find(self, customer_id: str, invoice_id: str) -> stripe.Invoice | None:
         """Our invoice among the customer's, a living one first. Lists are read from Stripe's master; searches lag."""
@@ -350,49 +355,12 @@ class StripeGateway:
             raise _mismatch(invoice_id, f"several invoices there carry its id: {', '.join(row.id for row in living)}")
         return next(iter(living + found), None)
 
-    def _seen(self, invoice: stripe.Invoice) -> GatewayInvoice:
-        """What the invoice shows, if its amounts agree with each other."""
+    def _retrieve(self, gateway_invoice_id: str) -> stripe.Invoice:
+        return self._send(lambda: self._client.invoices.retrieve(gateway_invoice_id, {"expand": _WITH_PAYMENTS}))
 
-        def money(units: int) -> Money:
-            return _money(units, invoice.currency, invoice.id)
-
-        status = _STATUS[invoice.status or "draft"]
-        nothing = money(0)
-        if status is GatewayInvoiceStatus.DRAFT:
-            total = money(invoice.total)
-            return GatewayInvoice(gateway_invoice_id=invoice.id, status=status, total=total, paid=nothing, from_balance=nothing, due=total)
-        self._check_total(invoice)
-        ending = invoice.ending_balance or 0
-        seen = GatewayInvoice(
-            gateway_invoice_id=invoice.id,
-            status=status,
-            total=money(invoice.total),
-            paid=money(invoice.amount_paid),
-            from_balance=money(ending - invoice.starting_balance),
-            due=money(invoice.amount_remaining),
-            url=invoice.hosted_invoice_url or "",
-        )
-        # A balance above zero is a debt that Stripe carried from, or to, another invoice.
-        if ending > 0 or seen.from_balance.minor < 0 or seen.total != seen.paid + seen.from_balance + seen.due:
-            said = f"total {seen.total}, paid {seen.paid}, from balance {seen.from_balance}, due {seen.due}"
-            raise _mismatch(invoice.id, f"its amounts do not add up, or carry a debt of another invoice ({said})")
-        return self._with_payment(seen)
-
-    def _with_payment(self, seen: GatewayInvoice) -> GatewayInvoice:
-        """The same with the payment that paid it, or that is under way."""
-        if seen.status is GatewayInvoiceStatus.VOID or (seen.status is GatewayInvoiceStatus.PAID and seen.paid.minor == 0):
-            return seen
-        rows = self._all(
-            lambda: self._client.invoice_payments.list({"invoice": seen.gateway_invoice_id, "limit": _PAGE}).auto_paging_iter()
-        )
-        wanted = "paid" if seen.status is GatewayInvoiceStatus.PAID else "open"
-        intents = [_identifier(row.payment.payment_intent) for row in rows if row.status == wanted and row.payment.payment_intent]
-        if seen.status is GatewayInvoiceStatus.PAID:
-            return replace(seen, gateway_payment_id=next(iter(intents), ""))
-        for intent in intents:
-            if self._send(lambda intent=intent: self._client.payment_intents.retrieve(intent)).status == "processing":  # type: ignore[misc]
-                return replace(seen, status=GatewayInvoiceStatus.PROCESSING)
-        return seen
+    def _look(self, invoice: stripe.Invoice) -> GatewayInvoice:
+        """What an invoice from a list shows; only a draft needs no second call for its payments."""
+        return _seen(invoice if invoice.status == "draft" else self._retrieve(invoice.id))
 
     def _attached(self, customer_id: str, token: str) -> stripe.PaymentMethod | None:
         """The payment method, where an earlier call has attached it to this customer already."""
@@ -438,6 +406,50 @@ class StripeGateway:
                 if wait is None:
                     raise GatewayUnavailableError(f"{self._address} gives no definite answer ({_kind(error)}); push again later") from None
             self._sleep(wait)
+
+
+def _seen(invoice: stripe.Invoice) -> GatewayInvoice:
+    """What an invoice with its payments shows, if its amounts agree with each other.
+
+    Raises:
+        GatewayMismatchError: they do not.
+    """
+
+    def money(units: int) -> Money:
+        return _money(units, invoice.currency, invoice.id)
+
+    status, nothing = _STATUS[invoice.status or "draft"], money(0)
+    if status is GatewayInvoiceStatus.DRAFT:
+        total = money(invoice.total)
+        return GatewayInvoice(gateway_invoice_id=invoice.id, status=status, total=total, paid=nothing, from_balance=nothing, due=total)
+    _check_total(invoice)
+    ending = invoice.ending_balance or 0
+    rows = [(row, row.payment.payment_intent) for row in (invoice.payments.data if invoice.payments else ())]
+    intents = [(row.status, intent) for row, intent in rows if isinstance(intent, stripe.PaymentIntent)]
+    if status is GatewayInvoiceStatus.OPEN and any(intent.status == "processing" for _, intent in intents):
+        status = GatewayInvoiceStatus.PROCESSING
+    seen = GatewayInvoice(
+        gateway_invoice_id=invoice.id,
+        status=status,
+        total=money(invoice.total),
+        paid=money(invoice.amount_paid),
+        from_balance=money(ending - invoice.starting_balance),
+        due=money(invoice.amount_remaining),
+        gateway_payment_id=next((intent.id for row_status, intent in intents if row_status == "paid"), ""),
+        url=invoice.hosted_invoice_url or "",
+    )
+    # A balance above zero is a debt that Stripe carried from, or to, another invoice.
+    if ending > 0 or seen.from_balance.minor < 0 or seen.total != seen.paid + seen.from_balance + seen.due:
+        said = f"total {seen.total}, paid {seen.paid}, from balance {seen.from_balance}, due {seen.due}"
+        raise _mismatch(invoice.id, f"its amounts do not add up, or carry a debt of another invoice ({said})")
+    return seen
+
+
+def _check_total(invoice: stripe.Invoice) -> None:
+    """Compare with the total that we wrote beside the invoice when we made it."""
+    expected = _metadata(invoice).get(_TOTAL)
+    if expected is not None and str(invoice.total) != expected:
+        raise _mismatch(invoice.id, f"its total there is {invoice.total} in minor units, not {expected}")
 
 
 def _wanted_lines(request: InvoiceRequest) -> list[InvoiceAddLinesParamsLine]:

@@ -125,8 +125,8 @@ def _acquire(store: Store, lease: Lease, *, holder: str, wait_seconds: float, te
         is_stalled = held is not None and held.is_expired and now - seen_since >= 2 * terms.renew_seconds
         if (held is None or is_stalled or is_known_dead(held.process)) and _take(store, lease, held, holder=holder, us=us, terms=terms):
             return
-        # An expired lease is watched to the end even by a caller who would not wait, or nobody could ever take it.
-        if held is not None and now >= deadline and (not held.is_expired or is_stalled):
+        # A lease that ran out is watched to the end even by a caller who would not wait, or nobody could ever take it.
+        if held is not None and now >= deadline + (2 * terms.renew_seconds if held.is_expired else 0):
             raise RefusedError(_explain(lease.name, held))
         time.sleep(POLL_SECONDS)
 

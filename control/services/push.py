@@ -18,7 +18,8 @@ from control.domain.documents import IssuedInvoice
 from control.domain.payments import GATEWAY_FAULT, UNAVAILABLE, Payment, PushOutcome, PushResult, Settlement, result_of
 from control.domain.periods import Period
 from control.domain.status import PUSHABLE, PaymentStatus, StatusError
-from control.ports import GatewayFaultError, GatewayMismatchError, GatewayRefusedError, GatewayUnavailableError, PaymentGateway
+from control.errors import StoreError
+from control.ports import GatewayFaultError, GatewayMismatchError, GatewayUnavailableError, PaymentGateway
 from control.services import lease
 from control.services.charge import may_give_up, settle_at_gateway
 from control.services.customers import ensure_customer, load_account
@@ -130,7 +131,9 @@ class _Run:
             except (GatewayUnavailableError, GatewayFaultError) as error:
                 outcome = _report(invoice, gateway.name, PushResult.UNAVAILABLE, reason_code=UNAVAILABLE, message=str(error))
                 raise _NoAttemptError(outcome) from error
-            except GatewayRefusedError as error:
+            except StoreError:
+                raise
+            except MeterhouseError as error:
                 outcome = _report(invoice, gateway.name, PushResult.REFUSED, reason_code="refused", message=str(error))
                 raise _NoAttemptError(outcome) from error
         refusal = gateway.refusal(invoice.content.total)
@@ -152,10 +155,14 @@ class _Run:
         except (GatewayUnavailableError, GatewayFaultError) as error:
             is_fault = isinstance(error, GatewayFaultError) or payment.reason_code == GATEWAY_FAULT
             return self._leave_pending(invoice, payment, GATEWAY_FAULT if is_fault else UNAVAILABLE, str(error))
-        except GatewayRefusedError as error:
-            settlement = Settlement(status=PaymentStatus.REFUSED, reason_code="refused", message=str(error))
+        except StoreError:
+            raise
         except GatewayMismatchError as error:
             settlement = Settlement(status=PaymentStatus.REFUSED, reason_code="mismatch", message=str(error))
+        except MeterhouseError as error:
+            # A definite no: of the gateway, of its key in the settings, or of an amount it has no form for. If a call of an
+            # earlier, interrupted try did take effect, the look of the next attempt finds it.
+            settlement = Settlement(status=PaymentStatus.REFUSED, reason_code="refused", message=str(error))
         try:
             ended = self._settle(invoice, payment, settlement)
         except StatusError as error:

@@ -17,7 +17,7 @@ from warehouse.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class FileFormat:
-    """One file: the columns its header must name, in any order, and those it may name."""
+    """One file: the columns its header must name, in any order, and those it may name because their cells may be empty."""
 
     columns: tuple[str, ...]
     optional_columns: tuple[str, ...] = ()
@@ -31,20 +31,22 @@ def _format(columns: str, *, optional: str = "", is_required: bool = False) -> F
 FORMATS: Mapping[str, FileFormat] = MappingProxyType(
     {
         "accounts.csv": _format(
-            "account_id name currency_code country_code tax_id is_tax_exempt email gateway payment_terms_days",
-            optional="legal_name address postal_code city",
+            "account_id currency_code",
+            optional="name country_code tax_id is_tax_exempt email gateway payment_terms_days legal_name address postal_code city",
             is_required=True,
         ),
-        "skus.csv": _format("sku_id service name metric region unit aggregation billed_when divisor", is_required=True),
+        "skus.csv": _format("sku_id service metric unit aggregation", optional="name region billed_when divisor", is_required=True),
         "prices.csv": _format(
-            "price_id sku_id account_id currency_code model unit_price package_size valid_from valid_to", is_required=True
+            "price_id sku_id currency_code model", optional="account_id unit_price package_size valid_from valid_to", is_required=True
         ),
-        "price_tiers.csv": _format("price_id tier up_to unit_price flat_fee"),
-        "discounts.csv": _format("discount_id account_id scope_type scope_value percent valid_from valid_to"),
-        "commitments.csv": _format("commitment_id account_id sku_id quantity_per_hour unit_price currency_code valid_from valid_to"),
-        "credits.csv": _format("credit_id account_id amount currency_code valid_from valid_to"),
-        "taxes.csv": _format("country_code tax_name percent valid_from valid_to"),
-        "budgets.csv": _format("budget_id account_id scope_type scope_value amount currency_code thresholds"),
+        "price_tiers.csv": _format("price_id tier", optional="up_to unit_price flat_fee"),
+        "discounts.csv": _format("discount_id scope_type percent", optional="account_id scope_value valid_from valid_to"),
+        "commitments.csv": _format(
+            "commitment_id account_id sku_id quantity_per_hour unit_price currency_code valid_from", optional="valid_to"
+        ),
+        "credits.csv": _format("credit_id account_id amount currency_code", optional="valid_from valid_to"),
+        "taxes.csv": _format("country_code tax_name percent", optional="valid_from valid_to"),
+        "budgets.csv": _format("budget_id account_id amount currency_code", optional="scope_type scope_value thresholds"),
     }
 )
 

@@ -39,7 +39,9 @@ def read_table(path: Path, file_format: FileFormat, problems: Problems) -> Table
     if header is not None and _is_good_header(path.name, *header, file_format, problems):
         lines.extend(_lines(path.name, records, header[1], problems))
     if header is None and len(problems.found) == known:
-        problems.add(path.name, reason=f"the file is empty; its first line must be {','.join(file_format.columns)}")
+        problems.add(
+            path.name, reason=f"the file is empty; its first line must be {','.join((*file_format.columns, *file_format.optional_columns))}"
+        )
     return Table(tuple(lines), is_whole=len(problems.found) == known)
 
 

@@ -28,12 +28,10 @@ class PartWriter:
         """Append lines, which come without their end."""
         start = 0
         while start < len(lines):
-            if not self._room:
-                self._next_file()
+            file = self._file_with_room()
             part = lines[start : start + self._room]
             data = ("\n".join(part) + "\n").encode()
-            assert self._file is not None  # noqa: S101 - _next_file opened it
-            self._file.write(data)
+            file.write(data)
             self._digest.update(data)
             self._room -= len(part)
             self.lines += len(part)
@@ -44,13 +42,14 @@ class PartWriter:
         """SHA-256 of all lines with their ends, before compression."""
         return self._digest.hexdigest()
 
-    def _next_file(self) -> None:
-        self.close()
-        path = self._folder / f"part-{len(self.files):05d}.jsonl.gz"
-        # No name: GzipFile would put the path's into the header, and two folders would differ.
-        self._file = _Part(path)
-        self.files.append(path)
-        self._room = self._lines_per_file
+    def _file_with_room(self) -> gzip.GzipFile:
+        if self._file is None or not self._room:
+            self.close()
+            path = self._folder / f"part-{len(self.files):05d}.jsonl.gz"
+            self._file = _Part(path)
+            self.files.append(path)
+            self._room = self._lines_per_file
+        return self._file
 
     def close(self) -> None:
         """End the file that is open."""
@@ -66,7 +65,7 @@ class PartWriter:
 
 
 class _Part(gzip.GzipFile):
-    """A gzip file that owns the file below it, with an empty header name."""
+    """A gzip file that owns the file below it. Its header has no name: with the path's, two folders would differ."""
 
     def __init__(self, path: Path) -> None:
         self._below = path.open("wb")

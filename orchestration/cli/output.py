@@ -57,7 +57,7 @@ def to_json(value: object) -> str:
     return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
 
 
-def plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+def plain(value: object) -> Any:  # noqa: ANN401, PLR0911 - JSON has no narrower type; one return a type reads best
     """The value in JSON's own types."""
     match value:
         case None | bool() | int():
@@ -118,10 +118,7 @@ def table(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
     is_number = [bool(rows) and all(_counts(row[name]) for row in rows) for name in columns]
 
     def aligned(line: Sequence[str]) -> str:
-        cells = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, is_number, strict=True)
-        )
+        cells = (text.rjust(width) if right else text.ljust(width) for text, width, right in zip(line, widths, is_number, strict=True))
         return "  ".join(cells).rstrip()
 
     return [aligned(columns), "  ".join("-" * width for width in widths), *(aligned(line) for line in texts)]
@@ -145,4 +142,3 @@ def _escape(text: str) -> str:
 def _one_line(text: str) -> str:
     """Line ends would break the table, and control characters of an event must not steer the reader's terminal."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
-

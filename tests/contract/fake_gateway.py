@@ -136,7 +136,7 @@ class FakeGateway:
             found = self._find(request.customer_id, request.invoice_id)
             if found is not None and found.seen.total != request.total:
                 if found.seen.status is GatewayInvoiceStatus.DRAFT:
-                    del self._invoices[found.seen.gateway_invoice_id]
+                    self._discard(found.seen.gateway_invoice_id)
                 raise GatewayMismatchError(f"{request.invoice_number} has another total at the gateway: {found.seen.total}")
             return found and found.seen
 
@@ -236,6 +236,13 @@ class FakeGateway:
     def _find(self, customer_id: str, invoice_id: str) -> _Invoice | None:
         found = [one for one in self._invoices.values() if one.request.customer_id == customer_id and one.request.invoice_id == invoice_id]
         return next(iter(found), None)
+
+    def _discard(self, gateway_invoice_id: str) -> None:
+        """Throw a draft away; the key that made it answers with a fault from now on."""
+        del self._invoices[gateway_invoice_id]
+        for key, (asked, answer) in self._answers.items():
+            if isinstance(answer, GatewayInvoice) and answer.gateway_invoice_id == gateway_invoice_id:
+                self._answers[key] = (asked, GatewayFaultError("the draft is gone"))
 
     def _pay(self, invoice: _Invoice) -> Paid:
         seen = invoice.seen

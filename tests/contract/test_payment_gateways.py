@@ -9,6 +9,7 @@ import pytest
 from control.domain.money import Money
 from control.ports import (
     Declined,
+    GatewayFaultError,
     GatewayInvoiceStatus,
     GatewayMismatchError,
     GatewayUnavailableError,
@@ -118,6 +119,17 @@ def test_a_draft_that_somebody_changed_is_thrown_away_and_can_be_made_anew(bench
     assert bench.gateway.find_invoice(customer_id, "inv-1") is None
     assert isinstance(push(bench.gateway, an_invoice(customer_id), card), Paid)
     assert bench.charges() == [usd(10710)]
+
+
+def test_the_key_of_a_draft_that_was_thrown_away_asks_for_a_new_key(bench: Bench) -> None:
+    customer_id, _ = a_paying_customer(bench.gateway)
+    draft = bench.gateway.ensure_invoice(an_invoice(customer_id), key="k")
+    bench.add_by_hand(draft.gateway_invoice_id, usd(1))
+    with pytest.raises(GatewayMismatchError):
+        bench.gateway.ensure_invoice(an_invoice(customer_id), key="k")
+    with pytest.raises(GatewayFaultError):
+        bench.gateway.ensure_invoice(an_invoice(customer_id), key="k")
+    assert bench.gateway.ensure_invoice(an_invoice(customer_id), key="k2").total == usd(10710)
 
 
 def test_a_draft_that_somebody_changed_is_not_finalized(bench: Bench) -> None:

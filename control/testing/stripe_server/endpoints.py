@@ -90,6 +90,17 @@ def endpoint(method: str, template: str, *uses: str) -> Callable[[Function], Fun
     return register
 
 
+# Fields that hold an id, and the kind of object it names.
+_EXPANDABLE = {
+    "charge": "charge",
+    "customer": "customer",
+    "default_payment_method": "payment_method",
+    "invoice": "invoice",
+    "latest_charge": "charge",
+    "payment_intent": "payment_intent",
+    "payment_method": "payment_method",
+}
+
 PAGE = ("limit", "starting_after", "ending_before")
 
 
@@ -132,6 +143,35 @@ def merged_metadata(before: Json, change: Json | str | None) -> Json:
 def chosen(arguments: Json, names: Iterable[str]) -> Json:
     """Those arguments that were given; an empty text unsets its field, as Stripe has it."""
     return {name: (None if arguments[name] == "" else arguments[name]) for name in names if name in arguments}
+
+
+def expand(call: Call, body: Any, path: str) -> None:  # noqa: ANN401  # any part of an answer
+    """Replace an id in an answer by its object, in place: https://docs.stripe.com/expand.
+
+    Raises:
+        ApiError: more than four levels, or nothing there that can be expanded.
+    """
+    if path.count(".") > 3:
+        raise ApiError(400, "You cannot expand more than 4 levels of a property", param="expand")
+    _expand(call, body, path.split("."))
+
+
+def _expand(call: Call, body: Any, names: Sequence[str]) -> None:  # noqa: ANN401  # any part of an answer
+    if isinstance(body, list):
+        for item in body:
+            _expand(call, item, names)
+        return
+    name, rest = names[0], names[1:]
+    if name == "payments" and body.get("object") == "invoice" and isinstance(body.get("id"), str):
+        rows = [public(row) for row in call.store.newest_first("invoice_payment", invoice=body["id"])]
+        url = f"/v1/invoice_payments?invoice={body['id']}"
+        body.setdefault(name, {"object": "list", "url": url, "has_more": False, "data": rows})
+    elif name in _EXPANDABLE and isinstance(body.get(name), str):
+        body[name] = public(call.require(_EXPANDABLE[name], body[name]))
+    elif name not in body or (not rest and name not in _EXPANDABLE):
+        raise ApiError(400, f"This property cannot be expanded ({name}).", param="expand")
+    if rest and body[name] is not None:
+        _expand(call, body[name], rest)
 
 
 def _position(ids: Sequence[str], identifier: str, param: str) -> int:

@@ -30,12 +30,13 @@ WEBHOOK_FAULTS = frozenset({"webhook_lost", "webhook_twice", "webhook_late", "we
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """`path` and `event` are shell patterns; a fault meets the next `times` requests or events that match."""
+    """`path` and `event` are shell patterns; a fault lets `skip` that match pass and meets the next `times`."""
 
     fault: str
     method: str = "*"
     path: str = "*"
     event: str = "*"
+    skip: int = 0
     times: int = 1
     seconds: float = 0.0
 
@@ -90,6 +91,9 @@ class Faults:
             left = []
             for fault in self._planned:
                 if fault.fault not in taken and meets(fault):
+                    if fault.skip:
+                        left.append(replace(fault, skip=fault.skip - 1))
+                        continue
                     taken[fault.fault] = fault
                     fault = replace(fault, times=fault.times - 1)  # noqa: PLW2901  # what is left of it stays planned
                 if fault.times > 0:

@@ -10,12 +10,12 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from control.testing.stripe_server import customers, events, invoices, payment_methods, payments
-from control.testing.stripe_server.endpoints import ENDPOINTS, Call, Endpoint, Reply, new_id
+from control.testing.stripe_server.endpoints import ENDPOINTS, Call, Endpoint, Reply, expand, new_id
 from control.testing.stripe_server.errors import ApiError
 from control.testing.stripe_server.faults import Fault, Faults
 from control.testing.stripe_server.forms import unflatten
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 # Importing these modules registers their endpoints.
 ENDPOINT_MODULES = (customers, payment_methods, invoices, payments, events)
 
-_TEST_KEY = re.compile(r"sk_test_\w{3,}\Z")
+_TEST_KEY = re.compile(r"(sk|rk)_test_\w{3,}\Z")
 _LONGEST_KEY = 255
 _BROKEN: Json = {"error": {"type": "api_error", "message": "An error occurred on the test gateway's side (a planned fault)."}}
 
@@ -68,6 +68,7 @@ class Gateway:
         self.search_delay_seconds = search_delay_seconds
         self.faults = Faults()
         self.deliveries = Deliveries(store, self.faults)
+        self.revoked_keys: set[str] = set()
         self.requests: list[Json] = []
         self.violations: list[str] = []
 
@@ -156,13 +157,13 @@ class Gateway:
         Raises:
             ApiError: refused before the endpoint began, so that nothing is saved for the key.
         """
-        _check_key(request.headers)
+        _check_key(request.headers, self.revoked_keys)
         version = request.headers.get("stripe-version", self._document.api_version)
         if version != self._document.api_version:
             raise ApiError(400, f"Invalid Stripe API version: {version}; the test gateway speaks {self._document.api_version}")
         operation, found = self._route(request)
         arguments = self._document.arguments(operation, unflatten(request.body if request.method == "POST" else request.query))
-        if unused := arguments.keys() - found.uses:
+        if unused := arguments.keys() - found.uses - {"expand"}:
             name = min(unused)
             raise ApiError(400, f"The test gateway does not implement the parameter {name} here", param=name)
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
@@ -203,9 +204,14 @@ class Gateway:
             with self._store.transaction():
                 result = found.function(call)
                 reply = result if isinstance(result, Reply) else Reply(status=200, body=public(result))
+                for path in call.arguments.get("expand", ()) if reply.status == 200 else ():
+                    expand(call, reply.body, path)
                 self._document.check_response(operation, reply.status, reply.body)
-                for event in call.events:
-                    self._document.check_object(event["data"]["object"])
+                checked = [reply.body]
+                for body in (event["data"]["object"] for event in call.events):
+                    if body not in checked:
+                        self._document.check_object(body)
+                        checked.append(body)
                 reply = broken if "error_after" in planned else reply
                 self._save(call, fingerprint, reply)
         except ApiError as error:
@@ -278,10 +284,10 @@ class Gateway:
         return answer
 
 
-def _check_key(headers: Mapping[str, str]) -> None:
+def _check_key(headers: Mapping[str, str], revoked: Container[str]) -> None:
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise ApiError(401, "You did not provide an API key. Send it with Bearer auth (Authorization: Bearer YOUR_SECRET_KEY).")
-    if not _TEST_KEY.match(key):
+    if key in revoked or not _TEST_KEY.match(key):
         shown = f"{key[:8]}{'*' * 12}{key[-4:]}" if len(key) > 16 else "*" * len(key)
         raise ApiError(401, f"Invalid API Key provided: {shown}")

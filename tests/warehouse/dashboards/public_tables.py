@@ -106,7 +106,9 @@ CHARGES = (
         **{**_BOSTON, "last": date(2026, 2, 3)}, **_VCPU, price_id="commitment-1", charge_type="commitment_unused",
         quantity="24", price="0.02", first=FEBRUARY,
     ),
-    DailyCharge(**_BERLIN, **_VCPU, project_id="shop", resource_id="vm-201", price_id="vcpu-eur", quantity="96", price="0.0295", first=JANUARY),
+    DailyCharge(
+        **_BERLIN, **_VCPU, project_id="shop", resource_id="vm-201", price_id="vcpu-eur", quantity="96", price="0.0295", first=JANUARY
+    ),
     DailyCharge(
         **_BERLIN,
         resource_id="bucket-9", sku_id="egress", service="Network", unit="gib", price_id="egress-eur",
@@ -127,18 +129,18 @@ _UNRATED = (
 )
 
 _ISSUED = datetime(2026, 2, 1, 0, 5, tzinfo=UTC)
-_DUE, _NO_DATE = date(2026, 3, 3), date(1970, 1, 1)
 
-# invoice_id, number, kind, account, period, adjusted_period, status, currency, subtotal, credit, percent, tax, total, paid, note, issued, due
-_INVOICES = (
-    ("i-1", "MH-000001", "invoice", "acc-berlin", "2026-01", "", "partially_paid", "EUR", "110.19", "0", "19", "20.94", "131.13", "50", "", _ISSUED, _DUE),
-    ("i-2", "MH-000002", "invoice", "acc-boston", "2026-01", "", "paid", "USD", "1336.03", "100", "0", "0", "1236.03", "1236.03", "", _ISSUED, _DUE),
-    ("i-3", "MH-000003", "invoice", "acc-tokyo", "2026-01", "", "issued", "JPY", "7705", "0", "10", "771", "8476", "0", "", _ISSUED, _DUE),
-    ("i-4", "", "invoice", "acc-berlin", "2026-02", "", "draft", "EUR", "36.32", "0", "19", "6.90", "43.22", "0", "", NEVER, _NO_DATE),
-    ("i-5", "", "credit_note", "acc-berlin", "2026-02", "2026-01", "draft", "EUR", "-0.80", "0", "19", "-0.15", "-0.95", "0", "", NEVER, _NO_DATE),
-    ("i-6", "", "invoice", "acc-boston", "2026-02", "", "draft", "USD", "623.65", "25", "0", "0", "598.65", "0", "", NEVER, _NO_DATE),
-    ("i-7", "", "invoice", "acc-tokyo", "2026-02", "", "draft", "JPY", "2486", "0", "10", "249", "2735", "0", "", NEVER, _NO_DATE),
-)  # fmt: skip
+# A dash is an empty text. Drafts have no dates.
+# id number    kind        account    period  adjusted status         currency subtotal credit percent tax  total   paid
+_INVOICES = """
+i-1  MH-000001 invoice     acc-berlin 2026-01 -       partially_paid EUR       110.19   0      19    20.94  131.13    50
+i-2  MH-000002 invoice     acc-boston 2026-01 -       paid           USD      1336.03 100       0     0    1236.03  1236.03
+i-3  MH-000003 invoice     acc-tokyo  2026-01 -       issued         JPY      7705      0      10   771    8476        0
+i-4  -         invoice     acc-berlin 2026-02 -       draft          EUR        36.32   0      19     6.90   43.22     0
+i-5  -         credit_note acc-berlin 2026-02 2026-01 draft          EUR        -0.80   0      19    -0.15   -0.95     0
+i-6  -         invoice     acc-boston 2026-02 -       draft          USD       623.65  25       0     0     598.65     0
+i-7  -         invoice     acc-tokyo  2026-02 -       draft          JPY      2486      0      10   249    2735        0
+"""
 
 # invoice_id → line_type, sku, price, quantity, unit, amount
 _LINES = {
@@ -178,11 +180,10 @@ def fill(client: Client, settings: Settings) -> None:
         for hour in range(hours)
     ]
     client.insert(_table(settings, "rating.unrated_consumption"), unrated)
-    client.insert(
-        _table(settings, "invoicing.invoices"),
-        [(*row[:8], *(Decimal(text) for text in row[8:14]), *row[14:]) for row in map(tuple, _INVOICES)],
-    )
-    heads = {row[0]: row for row in _INVOICES}
+    heads = {
+        words[0]: words for words in (["" if word == "-" else word for word in line.split()] for line in _INVOICES.split("\n") if line)
+    }
+    client.insert(_table(settings, "invoicing.invoices"), [_invoice_row(words) for words in heads.values()])
     lines = [
         (
             invoice_id, number, heads[invoice_id][3], heads[invoice_id][4], heads[invoice_id][2], heads[invoice_id][5],
@@ -193,6 +194,11 @@ def fill(client: Client, settings: Settings) -> None:
     ]  # fmt: skip
     client.insert(_table(settings, "invoicing.invoice_lines"), lines)
     _fill_ops(client, settings)
+
+
+def _invoice_row(words: list[str]) -> tuple[Any, ...]:
+    dates = (NEVER, date(1970, 1, 1)) if words[6] == "draft" else (_ISSUED, date(2026, 3, 3))
+    return (*words[:8], *map(Decimal, words[8:]), "", *dates)
 
 
 def _fill_ops(client: Client, settings: Settings) -> None:

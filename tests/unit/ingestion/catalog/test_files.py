@@ -20,7 +20,7 @@ TAXES = "country_code,tax_name,percent,valid_from,valid_to"
 CONTENTS = [
     (b"", f"taxes.csv: the file is empty; its first line must be {TAXES}"),
     (b"\xef\xbb\xbf\r\n\r\n", "taxes.csv: the file is empty"),
-    (b"country_code,tax_name,percent,valid_from\nDE,VAT,19,\n", "taxes.csv:1:valid_to: the column is missing"),
+    (b"country_code,tax_name,valid_from\nDE,VAT,\n", "taxes.csv:1:percent: the column is missing"),
     (f"{TAXES},valid_till\n".encode(), "taxes.csv:1:valid_till: no such column; did you mean valid_to?"),
     (f"{TAXES},colour\n".encode(), "taxes.csv:1:colour: no such column; the columns are country_code, tax_name"),
     (f"{TAXES},percent\n".encode(), "taxes.csv:1:percent: the column stands twice in the header"),
@@ -37,7 +37,7 @@ CONTENTS = [
     (f"{TAXES}\nDE,{'V' * 200_000},19,,\n".encode(), "taxes.csv:2: is not CSV"),
     (f'{TAXES}\n"DE","V\nA\nT",19,,\nDE,VAT,x,,\n'.encode(), "taxes.csv:2:tax_name: 'V\\nA\\nT' contains an invisible character"),
     (f"{TAXES}\n\n\n,,,,\nDE,VAT,x,,\n".encode(), "taxes.csv:5:percent: 'x' is not a plain number"),
-    (f"\n{TAXES}x\n".encode(), "taxes.csv:2:valid_to: the column is missing"),
+    (f"\n{TAXES}x\n".encode(), "taxes.csv:2:percent: the column is missing"),
 ]
 
 

@@ -1,0 +1,63 @@
+"""What leaves the pipeline: months that are closed, and documents that are sent to their gateways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagster import AssetKey, AssetsDefinition, Config, MaterializeResult, ResourceParam, asset
+
+from orchestration.billing import issue_month, push_documents
+from orchestration.deployment import Deployment
+from orchestration.report import RunReport
+from warehouse.errors import RefusedError
+
+
+class CloseConfig(Config):
+    """The month to close, `YYYY-MM`."""
+
+    period: str
+
+
+class PushConfig(Config):
+    """Only documents of this month; empty: all that are unpaid."""
+
+    period: str = ""
+
+
+def invoice_assets(*, committed: AssetKey) -> list[AssetsDefinition]:
+    """Issuing and pushing.
+
+    Args:
+        committed: the tick whose drafts are issued.
+    """
+
+    @asset(
+        key=["control", "invoices_issued"],
+        group_name="control",
+        deps=[committed],
+        description="The drafts of a month as numbered documents that never change. Repeating it changes nothing.",
+        required_resource_keys={"lease"},
+    )
+    def invoices_issued(
+        config: CloseConfig, deployment: ResourceParam[Deployment], report: ResourceParam[RunReport]
+    ) -> MaterializeResult[Any]:
+        if report.tick is None or not report.is_committed:
+            raise RefusedError("a month is closed only by a run that brought the pipeline to its as-of; launch the job `month_close`")
+        with deployment.warehouse() as client, deployment.control() as control:
+            report.issued = issue_month(control, client, deployment.settings, config.period, as_of=report.tick.as_of)
+        return MaterializeResult(metadata={"period": config.period, "documents": len(report.issued)})
+
+    @asset(
+        key=["control", "invoices_pushed"],
+        group_name="control",
+        deps=[["control", "invoices_issued"]],
+        description="Issued, unpaid documents at their gateways. Repeating it charges nothing twice.",
+    )
+    def invoices_pushed(config: PushConfig, deployment: ResourceParam[Deployment]) -> MaterializeResult[Any]:
+        with deployment.warehouse() as client, deployment.control() as control:
+            outcomes = push_documents(control, client, deployment.settings, config.period or None)
+        return MaterializeResult(
+            metadata={"documents": len(outcomes), "outcomes": {f"{item.invoice_number}": str(item.result) for item in outcomes}}
+        )
+
+    return [invoices_issued, invoices_pushed]

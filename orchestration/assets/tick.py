@@ -1,0 +1,72 @@
+"""The ledger of ticks: opened after raw is written, committed after models and checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from dagster import AssetKey, AssetsDefinition, Config, MaterializeResult, ResourceParam, asset
+
+from orchestration.deployment import Deployment
+from orchestration.report import RunReport
+from warehouse import ticks
+from warehouse.errors import RefusedError
+
+
+class TickConfig(Config):
+    """What to compute. Empty texts: the deployment's clock decides, and nothing is forced."""
+
+    as_of: str = ""
+    rebuild_from: str = ""
+    rebuild_to: str = ""
+
+
+def tick_assets(*, inputs: Sequence[AssetKey], models: Sequence[AssetKey]) -> list[AssetsDefinition]:
+    """The first and the last step of a tick.
+
+    Args:
+        inputs: what must be written before the tick decides its input.
+        models: what must be computed and checked before it is committed.
+    """
+
+    @asset(
+        key=["ops", "ticks"],
+        group_name="ops",
+        deps=inputs,
+        description="Decides as-of and input of this tick and writes them down; the models read them from there.",
+        required_resource_keys={"lease"},
+    )
+    def opened_tick(config: TickConfig, deployment: ResourceParam[Deployment], report: ResourceParam[RunReport]) -> MaterializeResult[Any]:
+        with deployment.warehouse() as client:
+            report.tick = ticks.begin(
+                client,
+                deployment.settings,
+                as_of=_instant(config.as_of),
+                rebuild_from=_instant(config.rebuild_from),
+                rebuild_to=_instant(config.rebuild_to),
+                seller_country=deployment.control_settings.seller.country_code,
+            )
+        return MaterializeResult(metadata={"tick_id": report.tick.tick_id, "as_of": report.tick.as_of.isoformat()})
+
+    @asset(
+        key=["ops", "committed_ticks"],
+        group_name="ops",
+        deps=models,
+        description="Makes the tick what the tables reflect and the next tick starts from.",
+        required_resource_keys={"lease"},
+    )
+    def committed_tick(deployment: ResourceParam[Deployment], report: ResourceParam[RunReport]) -> MaterializeResult[Any]:
+        if report.tick is None or not report.is_built:
+            raise RefusedError("a tick is committed only by a run that opened it and computed all models; launch the job `tick`")
+        report.raise_if_failed()
+        with deployment.warehouse() as client:
+            ticks.commit(client, deployment.settings, report.tick)
+        report.is_committed = True
+        return MaterializeResult(metadata={"tick_id": report.tick.tick_id})
+
+    return [opened_tick, committed_tick]
+
+
+def _instant(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

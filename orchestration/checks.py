@@ -1,0 +1,113 @@
+"""The Great Expectations suite and the control store's own verification as asset checks. dbt tests come with the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dagster import (
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetKey,
+    Config,
+    ResourceParam,
+    multi_asset_check,
+)
+
+from control.services.verify import verify_hashes, verify_ledger, verify_numbers
+from orchestration.dbt import Scope
+from orchestration.deployment import Deployment
+from orchestration.quality.gate import QualityGate
+from orchestration.quality.suite import SUITE
+from orchestration.report import CheckOutcome, RunReport
+
+DOCUMENTS = AssetKey(["raw", "control_invoices"])
+_DOCUMENT_CHECKS = {
+    "issued_documents_are_unchanged": "The content of each document still has the hash it was issued with.",
+    "numbers_have_no_gap": "Each number that a series gave out is on one document.",
+    "ledger_balances": "Debits equal credits, and the ledger says what the documents say.",
+}
+DOCUMENT_CHECKS = tuple(AssetCheckKey(DOCUMENTS, name) for name in _DOCUMENT_CHECKS)
+
+
+class ChecksConfig(Config):
+    """How far the checks look."""
+
+    scope: Scope = "touched"
+
+
+def quality_checks(models: Sequence[AssetKey]) -> AssetChecksDefinition:
+    """The suite, once all models are computed.
+
+    Args:
+        models: what must be computed first.
+    """
+    keys = {item.name: _key(item.layer, item.table) for item in SUITE}
+
+    @multi_asset_check(
+        name="data_quality",
+        specs=[
+            AssetCheckSpec(
+                item.name,
+                asset=keys[item.name],
+                blocking=item.is_blocking,
+                description=item.description,
+                additional_deps=[key for key in models if key != keys[item.name]],
+            )
+            for item in SUITE
+        ],
+        required_resource_keys={"lease"},
+    )
+    def data_quality(
+        config: ChecksConfig,
+        deployment: ResourceParam[Deployment],
+        gate: ResourceParam[QualityGate],
+        report: ResourceParam[RunReport],
+    ) -> Iterator[AssetCheckResult]:
+        outcomes = gate.look(deployment.settings, scope=config.scope)
+        report.checks += outcomes
+        for outcome in outcomes:
+            yield _result(outcome, keys[outcome.name])
+
+    return data_quality
+
+
+def document_checks() -> AssetChecksDefinition:
+    """What must never change: issued documents, their numbers, the ledger."""
+
+    @multi_asset_check(
+        name="control_store",
+        specs=[
+            AssetCheckSpec(name, asset=DOCUMENTS, blocking=True, description=description) for name, description in _DOCUMENT_CHECKS.items()
+        ],
+    )
+    def control_store(deployment: ResourceParam[Deployment], report: ResourceParam[RunReport]) -> Iterator[AssetCheckResult]:
+        with deployment.control() as store:
+            found = {
+                "issued_documents_are_unchanged": [invoice.invoice_number for invoice in verify_hashes(store)],
+                "numbers_have_no_gap": verify_numbers(store),
+                "ledger_balances": verify_ledger(store),
+            }
+        for name, wrong in found.items():
+            outcome = CheckOutcome(name=name, is_passed=not wrong, is_blocking=True, figures=", ".join(wrong))
+            report.checks.append(outcome)
+            yield _result(outcome, DOCUMENTS)
+
+    return control_store
+
+
+def _key(layer: str, table: str) -> AssetKey:
+    """The ledger of batches is written with raw and is no asset of its own."""
+    return AssetKey(["raw", "usage_events"]) if layer == "ops" else AssetKey([layer, table])
+
+
+def _result(outcome: CheckOutcome, key: AssetKey) -> AssetCheckResult:
+    return AssetCheckResult(
+        check_name=outcome.name,
+        asset_key=key,
+        passed=outcome.is_passed,
+        severity=AssetCheckSeverity.ERROR if outcome.is_blocking else AssetCheckSeverity.WARN,
+        metadata={"figures": outcome.figures},
+    )

@@ -1,0 +1,56 @@
+"""The graph: every step from the landing zone to paid invoices is an asset of it.
+
+`dagster` loads `defs`. Importing this module reads nothing and connects to nothing; loading parses the dbt project.
+Steps are in assets/, checks in checks.py, jobs and schedules in schedules.py, what they act on in resources.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dagster import AssetKey, Definitions, definitions, in_process_executor
+
+from orchestration import dbt, resources
+from orchestration.assets.invoices import invoice_assets
+from orchestration.assets.models import model_assets
+from orchestration.assets.raw import raw_assets
+from orchestration.assets.tick import tick_assets
+from orchestration.checks import document_checks, quality_checks
+from orchestration.schedules import jobs, schedules
+from warehouse.settings import Settings, load_settings
+
+RESOURCES = {
+    "deployment": resources.deployment,
+    "report": resources.report,
+    "lease": resources.lease,
+    "gate": resources.gate,
+}
+
+
+def build_definitions(settings: Settings, *, overrides: Mapping[str, object] | None = None) -> Definitions:
+    """The graph of one deployment.
+
+    Args:
+        settings: name the home that keeps the parsed dbt project, and the database prefix it is parsed for.
+        overrides: resources that take the place of those in resources.py.
+    """
+    manifest = dbt.manifest(settings)
+    tables = [source["name"] for source in manifest["sources"].values() if source["source_name"] == "raw"]
+    raw = raw_assets(tables)
+    models = model_assets(manifest)
+    tick = tick_assets(inputs=[AssetKey(["raw", table]) for table in tables], models=sorted(models.keys))
+    return Definitions(
+        assets=[*raw, models, *tick, *invoice_assets(committed=AssetKey(["ops", "committed_ticks"]))],
+        asset_checks=[quality_checks(sorted(models.keys)), document_checks()],
+        jobs=jobs(),
+        schedules=schedules(),
+        resources={**RESOURCES, **(overrides or {})},
+        # A run is one process: its steps share a lease, a report and one import of dbt.
+        executor=in_process_executor,
+    )
+
+
+@definitions
+def defs() -> Definitions:
+    """The graph of the deployment that the environment describes."""
+    return build_definitions(load_settings())

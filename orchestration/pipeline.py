@@ -1,0 +1,93 @@
+"""Runs the graph from the command line: the same jobs that Dagster schedules, in this process.
+
+A call holds the pipeline's lease, keeps its own resources, and records the run in the home's Dagster instance, where the UI
+shows it. The verbs of the command line stand on this module; what a step does is in assets/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dagster import DagsterInstance, RunConfig
+
+from orchestration import dagster_home
+from orchestration.assets.invoices import CloseConfig
+from orchestration.assets.tick import TickConfig
+from orchestration.definitions import build_definitions
+from orchestration.deployment import Deployment
+from orchestration.quality.gate import QualityGate
+from orchestration.report import RunReport
+from orchestration.schedules import everything
+from warehouse.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RebuildRange:
+    """Hours of [start, end) to recompute whatever changed; None is unbounded."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def run_tick(deployment: Deployment, gate: QualityGate, *, as_of: datetime | None = None, rebuild: RebuildRange | None = None) -> RunReport:
+    """One tick: landing zone → raw → models → checks → commit. Repeating it without new input changes nothing.
+
+    The warehouse runs, its tables exist, and the caller holds the pipeline's lease.
+
+    Args:
+        deployment: to run on.
+        gate: a runner of the checks that was not asked yet.
+        as_of: the instant to bill to; default: as the deployment's clock says.
+        rebuild: hours to recompute.
+
+    Raises:
+        CheckFailedError: a blocking check failed; the tick was not committed.
+        InputError: a file of the landing zone cannot be loaded. Everything else was, and the tick was committed.
+        MeterhouseError: a step failed.
+    """
+    report = _execute(deployment, gate, "tick", {"ops__ticks": _tick_config(as_of, rebuild)})
+    _raise_if_unreadable(report)
+    return report
+
+
+def close_month(deployment: Deployment, gate: QualityGate, period: str, *, as_of: datetime | None = None) -> RunReport:
+    """Bring the pipeline to its as-of, check everything, and issue the month's drafts. Repeating it changes nothing.
+
+    Raises:
+        RefusedError: the month is not over at the as-of, or an earlier one is open.
+        CheckFailedError: a blocking check failed; nothing was issued.
+        MeterhouseError: a step failed.
+    """
+    config = {"ops__ticks": _tick_config(as_of, None), "control__invoices_issued": CloseConfig(period=period), **everything()}
+    return _execute(deployment, gate, "month_close", config)
+
+
+def _execute(deployment: Deployment, gate: QualityGate, job: str, config: Mapping[str, Any]) -> RunReport:
+    report = RunReport()
+    overrides = {"deployment": deployment, "report": report, "gate": gate, "lease": None}
+    definitions = build_definitions(deployment.settings, overrides=overrides)
+    # The console shows a traceback for each step; what a person needs of it is raised below.
+    run_config = RunConfig(ops=dict(config), loggers={"console": {"config": {"log_level": "CRITICAL"}}})
+    with DagsterInstance.from_config(str(dagster_home.prepare(deployment.home))) as instance:
+        try:
+            definitions.resolve_job_def(job).execute_in_process(run_config=run_config, instance=instance)
+        except Exception:
+            report.raise_if_failed()
+            raise
+    return report
+
+
+def _tick_config(as_of: datetime | None, rebuild: RebuildRange | None) -> TickConfig:
+    def text(instant: datetime | None) -> str:
+        return instant.isoformat() if instant else ""
+
+    wanted = rebuild or RebuildRange()
+    return TickConfig(as_of=text(as_of), rebuild_from=text(wanted.start), rebuild_to=text(wanted.end))
+
+
+def _raise_if_unreadable(report: RunReport) -> None:
+    if report.unreadable:
+        raise InputError("; ".join(report.unreadable))

@@ -1,0 +1,124 @@
+"""Keeps the process that runs the expectations: started with the tick, asked after the models, ended with the tick.
+
+Great Expectations imports for seconds. In a process of its own that happens while the models compute, on another core.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from orchestration.dbt import Scope
+from orchestration.figures import SHOWN_ROWS, in_words
+from orchestration.quality.suite import SUITE
+from orchestration.report import CheckOutcome
+from warehouse.client import endpoint
+from warehouse.errors import MeterhouseError
+from warehouse.settings import Settings
+
+RUNNER = Path(__file__).with_name("runner.py")
+STOP_SECONDS = 5
+
+
+class ChecksError(MeterhouseError):
+    """The checks could not be made; whether the data is right is not known."""
+
+
+class QualityGate:
+    """A runner that waits for its one request."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    def look(self, settings: Settings, *, scope: Scope) -> list[CheckOutcome]:
+        """Run the suite. Called once.
+
+        Raises:
+            ChecksError: the runner or an expectation failed to do its work.
+        """
+        answer = self._ask(_request(settings, scope))
+        found = {result["name"]: result for result in answer["results"]}
+        outcomes = []
+        for expectation in SUITE:
+            result = found[expectation.name]
+            if result["error"]:
+                raise ChecksError(f"check {expectation.name} could not be made: {result['error']}")
+            outcomes.append(
+                CheckOutcome(
+                    name=expectation.name,
+                    is_passed=result["count"] == 0,
+                    is_blocking=expectation.is_blocking,
+                    figures=in_words(result["rows"], count=result["count"]),
+                )
+            )
+        return outcomes
+
+    def close(self) -> None:
+        """End the process, whether it was asked or not."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                stream.close()
+        try:
+            self._process.wait(STOP_SECONDS if self._process.returncode is None else 0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise ValueError("the runner was started without pipes")
+        try:
+            ready = stdout.readline()
+            stdin.write(json.dumps(request) + "\n")
+            stdin.flush()
+            line = stdout.readline()
+        except BrokenPipeError:
+            ready, line = "", ""
+        if not ready or not line:
+            raise ChecksError(f"the process of the checks ended early; see {self._log}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@contextmanager
+def open_gate(settings: Settings) -> Iterator[QualityGate]:
+    """Start the runner now, so that it has imported when it is asked."""
+    log = settings.home / "logs" / "checks.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as errors:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-P", str(RUNNER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=settings.home,
+            text=True,
+        )
+    gate = QualityGate(process, log)
+    try:
+        yield gate
+    finally:
+        gate.close()
+
+
+def _request(settings: Settings, scope: Scope) -> dict[str, Any]:
+    target = endpoint(settings)
+    return {
+        "connection": {
+            "host": target.host,
+            "port": target.port,
+            "secure": target.secure,
+            "user": target.user,
+            "password": target.password,
+            "database": settings.database("ops"),
+        },
+        "expectations": [{"name": item.name, "slice": item.slice(settings, scope), "unexpected": item.unexpected} for item in SUITE],
+        "shown_rows": SHOWN_ROWS,
+    }

@@ -1,0 +1,108 @@
+"""The program of the checks' process: asks Great Expectations, prints what it found.
+
+It runs by its path and imports nothing of ours: it starts with the tick and imports for as long as the models compute.
+One JSON request on stdin, one JSON answer on stdout:
+
+    {"connection": {...}, "expectations": [{"name", "slice", "unexpected"}], "shown_rows": 3}
+    {"results": [{"name", "count", "rows": [{column: text}], "error"}]}
+
+The password comes through stdin and goes to the driver alone, so that it is in no URL, argument or log.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import great_expectations as gx
+from great_expectations.core.batch_definition import BatchDefinition
+from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
+from great_expectations.expectations.core import UnexpectedRowsExpectation
+
+
+def main() -> None:
+    """Answer one request, or end when the other side goes away before it asks."""
+    answers = _only_for_answers()
+    logging.disable(logging.CRITICAL)  # what matters is in the answer; a driver's log could show a connection
+    warnings.simplefilter("ignore")
+    answers.write("ready\n")
+    answers.flush()
+    line = sys.stdin.readline()
+    if not line:
+        return
+    request = json.loads(line)
+    answers.write(json.dumps({"results": validate(request)}) + "\n")
+    answers.flush()
+
+
+def validate(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run all expectations, those of one slice together."""
+    context = gx.get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            analytics_enabled=False,
+            progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+            store_backend_defaults=InMemoryStoreBackendDefaults(),
+        ),
+    )
+    at = request["connection"]
+    source = context.data_sources.add_sql(
+        "warehouse",
+        connection_string=f"clickhousedb://{at['user']}@{at['host']}:{at['port']}/{at['database']}",
+        create_temp_table=False,
+        # Arguments of SQLAlchemy's create_engine; the type stub does not know them.
+        kwargs={"connect_args": {"password": at["password"], "secure": at["secure"]}},  # type: ignore[call-arg]
+    )
+    slices: dict[str, list[dict[str, str]]] = {}
+    for item in request["expectations"]:
+        slices.setdefault(item["slice"], []).append(item)
+    results = []
+    for number, (query, items) in enumerate(slices.items()):
+        batch = source.add_query_asset(f"slice_{number}", query=query).add_batch_definition_whole_table("all")
+        results += _look(batch, items, shown_rows=request["shown_rows"])
+    return results
+
+
+def _look(definition: BatchDefinition[Any], items: Sequence[dict[str, str]], *, shown_rows: int) -> list[dict[str, Any]]:
+    suite = gx.ExpectationSuite(
+        name=definition.data_asset.name,
+        expectations=[UnexpectedRowsExpectation(unexpected_rows_query=item["unexpected"], meta={"name": item["name"]}) for item in items],
+    )
+    validation = definition.get_batch().validate(suite, result_format="COMPLETE")
+    found = []
+    for result in validation.results:
+        expectation = result.expectation_config
+        if expectation is None:
+            raise ValueError("Great Expectations gave a result without its expectation")
+        errors = [info for info in _exceptions(result.exception_info) if info.get("raised_exception")]
+        rows = (result.result.get("details") or {}).get("unexpected_rows") or []
+        found.append(
+            {
+                "name": expectation.meta["name"],
+                "count": int(result.result.get("observed_value") or 0),
+                "rows": [{name: str(value) for name, value in dict(row).items()} for row in rows[:shown_rows]],
+                "error": str(errors[0]["exception_message"]).splitlines()[0] if errors else "",
+            }
+        )
+    return found
+
+
+def _exceptions(info: dict[str, Any]) -> list[dict[str, Any]]:
+    """One exception, or one by metric: Great Expectations has both forms."""
+    return [info] if "raised_exception" in info else list(info.values())
+
+
+def _only_for_answers() -> TextIO:
+    """The stdout we were started with; whatever a library prints goes to stderr."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return answers
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""When jobs run by themselves. Closing a month and charging cards are started by a person."""
+
+from __future__ import annotations
+
+from dagster import (
+    AssetSelection,
+    DagsterRunStatus,
+    DefaultScheduleStatus,
+    RunConfig,
+    RunRequest,
+    RunsFilter,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    SkipReason,
+    UnresolvedAssetJobDefinition,
+    define_asset_job,
+    schedule,
+)
+
+from orchestration.assets.models import ModelsConfig
+from orchestration.checks import DOCUMENT_CHECKS, ChecksConfig
+
+EVERY_FIVE_MINUTES = "*/5 * * * *"
+# After the night's last tick of most deployments, before people look at dashboards.
+NIGHTLY = "10 3 * * *"
+UNFINISHED = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
+
+
+def everything() -> dict[str, ModelsConfig | ChecksConfig]:
+    """Configuration of a run whose checks look at all rows instead of those it touched."""
+    return {"models": ModelsConfig(scope="all"), "data_quality": ChecksConfig(scope="all")}
+
+
+def jobs() -> list[UnresolvedAssetJobDefinition]:
+    """All jobs of the graph."""
+    outgoing = AssetSelection.assets(["control", "invoices_issued"], ["control", "invoices_pushed"])
+    catalog = AssetSelection.assets(["raw", "catalog_skus"])  # selects its whole step
+    documents = AssetSelection.checks(*DOCUMENT_CHECKS)
+    tick = AssetSelection.all() - outgoing - catalog - documents
+    return [
+        define_asset_job("tick", selection=tick, description="Landing zone to drafts, checks included."),
+        define_asset_job(
+            "audit", selection=tick | documents, config=RunConfig(ops=everything()), description="A tick whose checks look at everything."
+        ),
+        define_asset_job(
+            "month_close",
+            selection=tick | documents | AssetSelection.assets(["control", "invoices_issued"]),
+            description="A tick with all checks on everything, then the month's drafts become documents.",
+        ),
+        define_asset_job(
+            "push", selection=AssetSelection.assets(["control", "invoices_pushed"]), description="Unpaid documents to gateways."
+        ),
+        define_asset_job("catalog", selection=catalog, description="Apply a catalog folder."),
+    ]
+
+
+@schedule(cron_schedule=EVERY_FIVE_MINUTES, job_name="tick", default_status=DefaultScheduleStatus.RUNNING)
+def tick_every_five_minutes(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    """One tick at a time: a tick that takes longer than five minutes already holds what the next one would do."""
+    running = context.instance.get_runs(RunsFilter(job_name="tick", statuses=UNFINISHED), limit=1)
+    return SkipReason("the last tick still runs") if running else RunRequest()
+
+
+def schedules() -> list[ScheduleDefinition]:
+    """All schedules."""
+    nightly = ScheduleDefinition(
+        name="audit_every_night", cron_schedule=NIGHTLY, job_name="audit", default_status=DefaultScheduleStatus.RUNNING
+    )
+    return [tick_every_five_minutes, nightly]

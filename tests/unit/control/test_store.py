@@ -1,0 +1,172 @@
+"""The store itself: schema, migrations forward and back, and what the database refuses."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pydantic import SecretStr
+from sqlalchemy import Connection, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from control.bootstrap import Control, open_control
+from control.errors import StoreError
+from control.store import migrate, revisions
+from control.store.engine import Store, open_engine, sqlite_url
+from control.store.tables import accounts, counters, deployment, metadata
+from control.store.tables import invoices as invoices_table
+from tests.control_bench.builders import a_draft, an_account, given_credit, given_invoices
+from tests.control_bench.stores import control_settings, settings_of
+from warehouse.errors import SettingsError
+
+
+def test_the_migrated_schema_is_the_one_the_code_reads(control: Control) -> None:
+    with control.store.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_migrations_go_back_and_forward_again(control: Control) -> None:
+    assert migrate.downgrade(control.store, "base")
+    with control.store.reading() as connection:
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+    assert migrate.upgrade(control.store)
+    assert not migrate.upgrade(control.store)
+
+
+def test_the_newest_script_is_the_version_that_opening_looks_for(control: Control) -> None:
+    with control.store.reading() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == migrate.HEAD
+    assert sorted(path.name[:4] for path in Path(migrate.__file__).parent.glob("migrations/versions/0*.py"))[-1] == migrate.HEAD
+
+
+def test_a_store_of_a_newer_version_is_refused(control: Control, store_url: str, tmp_path: Path) -> None:
+    control.store.transact(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    with (
+        pytest.raises(StoreError, match="newer version"),
+        open_control(settings_of(store_url, tmp_path), control_settings()),
+    ):
+        pass
+
+
+def test_two_that_open_a_new_store_at_once_migrate_it_once(tmp_path: Path) -> None:
+    ids: set[str] = set()
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            with (
+                open_control(settings_of(sqlite_url(tmp_path / "new.db"), tmp_path), control_settings()) as control,
+                control.store.reading() as seen,
+            ):
+                ids.add(seen.execute(select(deployment.c.deployment_id)).scalar_one())
+        except Exception as error:  # noqa: BLE001 - a thread's error must fail the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(ids) == 1
+
+
+def test_a_sqlite_store_is_durable_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "control.db"
+    store = Store(open_engine(sqlite_url(path)))
+    with store.reading() as connection:
+        pragmas: list[object] = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    store.close()
+    assert pragmas == ["wal", 2, 1]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("url", ["nonsense", "sqlite://", "sqlite:///:memory:", "unknowndb://host/database"])
+def test_an_unusable_url_is_a_settings_error(url: str) -> None:
+    with pytest.raises(SettingsError, match="METERHOUSE_CONTROL_URL"):
+        open_engine(url)
+
+
+def test_a_store_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    settings = settings_of("postgresql://somebody:s3cret@127.0.0.1:1/database", tmp_path)
+    assert isinstance(settings.control_url, SecretStr)
+    with pytest.raises(StoreError, match="does not answer") as caught, open_control(settings, control_settings()):
+        pass
+    assert "s3cret" not in str(caught.value)
+    assert "127.0.0.1:1/database" in str(caught.value)
+
+
+def test_a_failed_transaction_leaves_nothing(control: Control) -> None:
+    def work(connection: Connection) -> None:
+        revisions.take(connection, 5)
+        raise KeyError("interrupted")
+
+    with pytest.raises(KeyError):
+        control.store.transact(work)
+    with control.store.reading() as connection:
+        assert revisions.current(connection) == 0
+
+
+def test_concurrent_transactions_lose_no_update(control: Control) -> None:
+    def work() -> None:
+        for _ in range(10):
+            control.store.transact(read_then_write)
+
+    def read_then_write(connection: Connection) -> None:
+        value: int = connection.execute(select(counters.c.value)).scalar_one()
+        connection.execute(update(counters).values(value=value + 1))
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with control.store.reading() as connection:
+        assert revisions.current(connection) == 50
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE invoices SET total_minor = '1'",
+        "UPDATE invoices SET buyer_name = 'somebody else'",
+        "UPDATE invoices SET content_hash = ''",
+        "DELETE FROM invoices",
+        "UPDATE invoice_lines SET amount_minor = '1'",
+        "DELETE FROM invoice_lines",
+        "UPDATE invoice_credit_uses SET amount_minor = '1'",
+        "DELETE FROM invoice_credit_uses",
+        "UPDATE ledger_postings SET amount_minor = '1'",
+        "DELETE FROM ledger_postings",
+    ],
+)
+def test_the_database_refuses_to_change_an_issued_document(control: Control, statement: str) -> None:
+    given_account_and_invoice(control)
+    with pytest.raises(DBAPIError, match="frozen"):
+        control.store.transact(lambda connection: connection.execute(text(statement)))
+
+
+def test_status_and_paid_amount_may_move(control: Control) -> None:
+    given_account_and_invoice(control)
+    changed = update(invoices_table).values(status="paid", paid_minor=9_500, revision=99)
+    assert control.store.transact(lambda connection: connection.execute(changed).rowcount) == 1
+
+
+def test_instants_keep_milliseconds_and_order_as_text(control: Control) -> None:
+    given_account_and_invoice(control)
+    with control.store.reading() as connection:
+        assert connection.execute(select(invoices_table.c.issued_at)).scalar_one() == datetime(2026, 2, 3, 10, tzinfo=UTC)
+        assert connection.execute(text("SELECT issued_at FROM invoices")).scalar_one() == "2026-02-03T10:00:00.000Z"
+
+
+def given_account_and_invoice(control: Control) -> None:
+    row = {**vars(an_account()), "revision": 1}
+    control.store.transact(lambda connection: connection.execute(accounts.insert(), row))
+    given_credit(control)
+    given_invoices(control, a_draft(uses=[("credit-1", 500)]))

@@ -1,0 +1,46 @@
+"""The warehouse equals the reference model to the last digit, after every step of many random stories played at once.
+
+Stories run over three months with closes, late events, duplicates, conflicts and restated catalogs (tests/generators).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from tests.generators.stories import Story, merge, play
+from tests.generators.timeline import ONE_MONTH
+from tests.generators.worlds import random_stories
+from tests.warehouse.engine.stage import TABLES, Stage, difference, expected, open_stage
+from warehouse.settings import Settings
+
+
+def check_story(stage: Stage, story: Story) -> None:
+    for number, played in enumerate(play(story)):
+        stage.apply(played.step.catalog)
+        stage.load(played.step.batches)
+        stage.tick(played.step.as_of)
+        for period in played.step.closes:
+            stage.close(period, played.step.as_of)
+        for table in TABLES:
+            found = difference(stage.read(table), expected(played.result, table))
+            assert not found, f"step {number}, {table}: {found}"
+
+
+@pytest.mark.parametrize("first_seed", [0])
+def test_three_months_of_many_stories_equal_the_reference(settings: Settings, client: Client, tmp_path: Path, first_seed: int) -> None:
+    story = merge(random_stories(150, first_seed=first_seed))
+    with open_stage(settings, client, tmp_path) as stage:
+        check_story(stage, story)
+        stage.tick(story.steps[-1].as_of, is_rebuild=True, scope="all")
+        result = play(story)[-1].result
+        for table in TABLES:
+            found = difference(stage.read(table), expected(result, table))
+            assert not found, f"rebuild, {table}: {found}"
+
+
+def test_a_month_end_of_many_stories_equals_the_reference(settings: Settings, client: Client, tmp_path: Path) -> None:
+    with open_stage(settings, client, tmp_path) as stage:
+        check_story(stage, merge(random_stories(150, first_seed=10_000, timeline=ONE_MONTH)))
