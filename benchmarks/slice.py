@@ -6,7 +6,7 @@ cell of its own. For input that looks like a month of a cloud, use ingestion.syn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.slice_catalog import METERS, REGIONS, account_id, write_catalog
 from ingestion.synthetic import Generated
 from ingestion.synthetic.flaws import Flaws, with_flaws
-from ingestion.synthetic.folder import prepare
+from ingestion.synthetic.folder import describe, described, prepare, read_description
 from ingestion.synthetic.numbers import Words, draw, draws, key
 from ingestion.synthetic.writer import PartWriter
 from warehouse.errors import InputError
@@ -97,24 +97,41 @@ class _Resources:
     owner: list[str]
 
 
+def provide_slice(shape: Slice, out: Path) -> Generated:
+    """The slice in a folder: the one that was written there before, or else a new one. See `write_slice`."""
+    manifest = read_description(out)
+    if manifest.get("slice") != described(asdict(shape)) or manifest.get("lines") != shape.events:
+        return write_slice(shape, out)
+    return _generated(shape, out, files=sorted((out / "events").iterdir()), content_sha256=manifest["content_sha256"])
+
+
 def write_slice(shape: Slice, out: Path) -> Generated:
-    """Write the slice to out/events and its catalog to out/catalog. The same shape gives the same lines anywhere."""
+    """Write the slice to out/events and its catalog to out/catalog. The same shape gives the same lines anywhere.
+
+    Raises:
+        InputError: `out` holds files that were not generated.
+    """
     prepare(out, {"slice": asdict(shape)})
     write_catalog(out / "catalog", accounts=shape.accounts, committed_from=shape.start)
     flaws = Flaws(good=shape.good, duplicates=shape.duplicates, conflicts=0, rejected=0)
     with PartWriter(out / "events", lines_per_file=-(-shape.events // MINUTES)) as writer:
         for lines in with_flaws(flaws, _good_lines(shape), seed=shape.seed):
             writer.write(lines)
+    describe(out, {"slice": asdict(shape), "lines": writer.lines, "content_sha256": writer.content_sha256})
+    return _generated(shape, out, files=writer.files, content_sha256=writer.content_sha256)
+
+
+def _generated(shape: Slice, out: Path, *, files: Sequence[Path], content_sha256: str) -> Generated:
     return Generated(
         out=out,
-        files=tuple(writer.files),
-        lines=writer.lines,
+        files=tuple(files),
+        lines=shape.events,
         accepted=shape.good,
         duplicates=shape.duplicates,
         conflicts=0,
         rejected={},
         unrated=0,
-        content_sha256=writer.content_sha256,
+        content_sha256=content_sha256,
     )
 
 

@@ -1,6 +1,6 @@
 """The Great Expectations suite and the control store's own verification as asset checks. dbt tests come with the models."""
 
-from __future__ import annotations
+# No postponed annotations: Dagster reads the types of configuration and resources from the functions themselves.
 
 from collections.abc import Iterator, Sequence
 
@@ -18,10 +18,9 @@ from dagster import (
 
 from control.services.verify import verify_hashes, verify_ledger, verify_numbers
 from orchestration.dbt import Scope
-from orchestration.deployment import Deployment
 from orchestration.quality.gate import QualityGate
 from orchestration.quality.suite import SUITE
-from orchestration.report import CheckOutcome, RunReport
+from orchestration.report import CheckOutcome, PipelineRun
 
 DOCUMENTS = AssetKey(["raw", "control_invoices"])
 _DOCUMENT_CHECKS = {
@@ -58,16 +57,14 @@ def quality_checks(models: Sequence[AssetKey]) -> AssetChecksDefinition:
             )
             for item in SUITE
         ],
-        required_resource_keys={"lease"},
     )
     def data_quality(
         config: ChecksConfig,
-        deployment: ResourceParam[Deployment],
+        run: ResourceParam[PipelineRun],
         gate: ResourceParam[QualityGate],
-        report: ResourceParam[RunReport],
     ) -> Iterator[AssetCheckResult]:
-        outcomes = gate.look(deployment.settings, scope=config.scope)
-        report.checks += outcomes
+        outcomes = gate.look(run.deployment.settings, scope=config.scope)
+        run.report.checks += outcomes
         for outcome in outcomes:
             yield _result(outcome, keys[outcome.name])
 
@@ -83,8 +80,10 @@ def document_checks() -> AssetChecksDefinition:
             AssetCheckSpec(name, asset=DOCUMENTS, blocking=True, description=description) for name, description in _DOCUMENT_CHECKS.items()
         ],
     )
-    def control_store(deployment: ResourceParam[Deployment], report: ResourceParam[RunReport]) -> Iterator[AssetCheckResult]:
-        with deployment.control() as store:
+    def control_store(
+        run: ResourceParam[PipelineRun],
+    ) -> Iterator[AssetCheckResult]:
+        with run.deployment.control() as store:
             found = {
                 "issued_documents_are_unchanged": [invoice.invoice_number for invoice in verify_hashes(store)],
                 "numbers_have_no_gap": verify_numbers(store),
@@ -92,7 +91,7 @@ def document_checks() -> AssetChecksDefinition:
             }
         for name, wrong in found.items():
             outcome = CheckOutcome(name=name, is_passed=not wrong, is_blocking=True, figures=", ".join(wrong))
-            report.checks.append(outcome)
+            run.report.checks.append(outcome)
             yield _result(outcome, DOCUMENTS)
 
     return control_store

@@ -21,8 +21,7 @@ from warehouse.settings import Settings, load_settings
 
 RESOURCES = {
     "deployment": resources.deployment,
-    "report": resources.report,
-    "lease": resources.lease,
+    "run": resources.run,
     "gate": resources.gate,
 }
 

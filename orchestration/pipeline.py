@@ -19,7 +19,7 @@ from orchestration.assets.tick import TickConfig
 from orchestration.definitions import build_definitions
 from orchestration.deployment import Deployment
 from orchestration.quality.gate import QualityGate
-from orchestration.report import RunReport
+from orchestration.report import PipelineRun, RunReport
 from orchestration.schedules import everything
 from warehouse.errors import InputError
 
@@ -67,7 +67,7 @@ def close_month(deployment: Deployment, gate: QualityGate, period: str, *, as_of
 
 def _execute(deployment: Deployment, gate: QualityGate, job: str, config: Mapping[str, Any]) -> RunReport:
     report = RunReport()
-    overrides = {"deployment": deployment, "report": report, "gate": gate, "lease": None}
+    overrides = {"deployment": deployment, "run": PipelineRun(deployment=deployment, report=report), "gate": gate}
     definitions = build_definitions(deployment.settings, overrides=overrides)
     # The console shows a traceback for each step; what a person needs of it is raised below.
     run_config = RunConfig(ops=dict(config), loggers={"console": {"config": {"log_level": "CRITICAL"}}})

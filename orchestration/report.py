@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ingestion.loader import LoadResult
 
     from control.domain.documents import IssuedInvoice
+    from orchestration.deployment import Deployment
     from warehouse.ticks import Tick
 
 
@@ -63,3 +64,11 @@ class RunReport:
         if self.failed:
             found = "; ".join(f"{check.name} ({check.figures})" for check in self.failed)
             raise CheckFailedError(f"blocking check failed, the tick was not committed: {found}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineRun:
+    """A run that holds the pipeline's lease: what it acts on, and what it has done."""
+
+    deployment: Deployment
+    report: RunReport = field(default_factory=RunReport)

@@ -12,7 +12,7 @@ from dagster import InitResourceContext, resource
 from control.settings import load_control_settings
 from orchestration.deployment import Deployment
 from orchestration.quality.gate import QualityGate, open_gate
-from orchestration.report import RunReport
+from orchestration.report import PipelineRun
 from warehouse.settings import load_settings
 
 
@@ -22,17 +22,12 @@ def deployment(_context: InitResourceContext) -> Deployment:
     return Deployment(settings=load_settings(), control_settings=load_control_settings())
 
 
-@resource(description="What this run has done so far.")
-def report(_context: InitResourceContext) -> RunReport:
-    """An empty report."""
-    return RunReport()
-
-
 @resource(description="Alone on the pipeline until the run ends.", required_resource_keys={"deployment"})
-def lease(context: InitResourceContext) -> Iterator[None]:
+def run(context: InitResourceContext) -> Iterator[PipelineRun]:
     """Hold the pipeline's lease. Steps of a run share one process (the in-process executor), so it covers all of them."""
-    with context.resources.deployment.alone(f"Dagster run {context.run_id}"):
-        yield
+    deployment: Deployment = context.resources.deployment
+    with deployment.alone(f"Dagster run {context.run_id}"):
+        yield PipelineRun(deployment=deployment)
 
 
 @resource(description="The process that checks data with Great Expectations.", required_resource_keys={"deployment"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dagster import (
     AssetSelection,
     DagsterRunStatus,
@@ -12,13 +14,15 @@ from dagster import (
     ScheduleDefinition,
     ScheduleEvaluationContext,
     SkipReason,
-    UnresolvedAssetJobDefinition,
     define_asset_job,
     schedule,
 )
 
 from orchestration.assets.models import ModelsConfig
 from orchestration.checks import DOCUMENT_CHECKS, ChecksConfig
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 EVERY_FIVE_MINUTES = "*/5 * * * *"
 # After the night's last tick of most deployments, before people look at dashboards.

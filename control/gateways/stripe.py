@@ -34,7 +34,7 @@ from control.ports import (
     RequiresAction,
     SavedCard,
 )
-from warehouse.errors import SettingsError
+from warehouse.errors import RefusedError, SettingsError
 
 if TYPE_CHECKING:
     from stripe.params import CustomerCreateParams, InvoiceAddLinesParamsLine
@@ -48,6 +48,10 @@ _SECRET_KEY = re.compile(r"(sk|rk)_(test|live)_\w+\Z", re.ASCII)
 _TIMEOUT_SECONDS = (5.0, 60.0)
 # Waits before the second, third and fourth try of a call that was limited or lost. A push that gives up goes on next time.
 _RETRY_SECONDS = (0.5, 1.0, 2.0)
+
+# Stripe promises its search to know an object within a minute, outages aside; each new customer costs a list of those made
+# in this time.
+_SEARCH_LAG_SECONDS = 600
 
 _PAGE = 100
 # https://docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items
@@ -109,24 +113,20 @@ class StripeGateway:
     def ensure_customer(self, customer: Customer, *, key: str) -> str:
         """Stripe's id of the customer with our reference, made if needed.
 
-        Stripe's search knows customers after a minute, and the key makes one within a day: together they leave no gap.
-
         Raises:
-            GatewayUnavailableError, GatewayFaultError: see control/ports.py.
+            RefusedError: Stripe does not take a value, such as the email.
         """
-        quoted = customer.reference.replace("\\", "\\\\").replace("'", "\\'")
-        search = self._send(lambda: self._client.customers.search({"query": f"metadata['{_REFERENCE}']:'{quoted}'", "limit": _PAGE}))
-        found = [row for row in search.data if _metadata(row).get(_REFERENCE) == customer.reference]
-        if found:
-            return min(found, key=lambda row: (row.created, row.id)).id
+        if found := self._known_customer(customer.reference):
+            return found
         address = _given(line1=customer.address, postal_code=customer.postal_code, city=customer.city, country=customer.country_code)
         params = {
             **_given(name=customer.name, email=customer.email),
             **({"address": address} if address else {}),
             "metadata": {_REFERENCE: customer.reference, _ACCOUNT: customer.account_id},
         }
-        made = self._send(
-            lambda: self._client.customers.create(cast("CustomerCreateParams", params), {"idempotency_key": f"{key}:customer"})
+        made = self._must(
+            f"the customer of account {customer.account_id}",
+            lambda: self._client.customers.create(cast("CustomerCreateParams", params), {"idempotency_key": f"{key}:customer"}),
         )
         return made.id
 
@@ -143,12 +143,13 @@ class StripeGateway:
             if attached is None:
                 return Refused(reason=_reason(error))
             method = attached
-        self._send(
+        self._must(
+            f"{method.id} as the default card",
             lambda: self._client.customers.update(
                 customer_id,
                 {"invoice_settings": {"default_payment_method": method.id}},
                 {"idempotency_key": f"{key}:default"},
-            )
+            ),
         )
         card = method.card
         if card is None:
@@ -273,13 +274,33 @@ class StripeGateway:
             raise _mismatch(reference, f"its credit there is {found.amount} {found.currency.upper()} in minor units, not {units}")
         return found.id
 
+    def _known_customer(self, reference: str) -> str | None:
+        """The oldest customer with our reference: Stripe's search knows those of a minute ago, the list all newer ones."""
+        quoted = reference.replace("\\", "\\\\").replace("'", "\\'")
+        query = f"metadata['{_REFERENCE}']:'{quoted}'"
+        since = int(time.time()) - _SEARCH_LAG_SECONDS
+        customers = self._client.customers
+
+        def searched() -> list[stripe.Customer]:
+            return customers.search({"query": query, "limit": _PAGE}).data
+
+        def recent() -> list[stripe.Customer]:
+            return list(customers.list({"created": {"gte": since}, "limit": _PAGE}).auto_paging_iter())
+
+        for source in (searched, recent):
+            rows = self._must("a search for customers", source)
+            found = [row for row in rows if _metadata(row).get(_REFERENCE) == reference]
+            if found:
+                return min(found, key=lambda row: (row.created, row.id)).id
+        return None
+
     def _not_paid(self, before: GatewayInvoice, error: stripe.CardError | stripe.InvalidRequestError) -> PaymentOutcome:
         """What a refused payment means. Stripe also refuses to pay what is paid, so an invalid request needs a look."""
         if _codes(error) & _NEEDS_HOLDER:
             return RequiresAction(url=before.url)
         if isinstance(error, stripe.CardError):
             return _declined(error)
-        after = _seen(self._retrieve(before.gateway_invoice_id))
+        after = _seen(self._must("a look at the invoice", lambda: self._retrieve(before.gateway_invoice_id)))
         if after.status is not GatewayInvoiceStatus.OPEN:
             return _settled(after)
         if error.param == "payment_method":
@@ -326,7 +347,7 @@ class StripeGateway:
 
     def _discard(self, invoice: stripe.Invoice) -> None:
         if invoice.status == "draft":
-            self._send(lambda: self._client.invoices.delete(invoice.id))
+            self._must(f"to delete the draft {invoice.id}", lambda: self._client.invoices.delete(invoice.id))
 
     def _check_final(self, draft: stripe.Invoice) -> None:
         """Refuse to finalize what is not our invoice, or what Stripe would carry forward instead of charging."""
@@ -360,7 +381,9 @@ class StripeGateway:
 
     def _look(self, invoice: stripe.Invoice) -> GatewayInvoice:
         """What an invoice from a list shows; only a draft needs no second call for its payments."""
-        return _seen(invoice if invoice.status == "draft" else self._retrieve(invoice.id))
+        if invoice.status == "draft":
+            return _seen(invoice)
+        return _seen(self._must("a look at the invoice", lambda: self._retrieve(invoice.id)))
 
     def _attached(self, customer_id: str, token: str) -> stripe.PaymentMethod | None:
         """The payment method, where an earlier call has attached it to this customer already."""
@@ -387,25 +410,31 @@ class StripeGateway:
         while True:
             try:
                 return call()
-            except (stripe.CardError, stripe.IdempotencyError, stripe.InvalidRequestError) as error:
-                if isinstance(error, stripe.IdempotencyError):
-                    raise GatewayFaultError(
-                        "Stripe knows this idempotency key with other parameters; look at the object, then use a new key"
-                    ) from None
+            except stripe.IdempotencyError:
+                raise GatewayFaultError("Stripe knows this idempotency key with other parameters; look, then use a new key") from None
+            except (stripe.CardError, stripe.InvalidRequestError):
                 raise
             except (stripe.AuthenticationError, stripe.PermissionError):
-                raise SettingsError(
-                    f"{self._address} refuses STRIPE_API_KEY; set it to a valid key that may write invoices and customers"
-                ) from None
+                raise SettingsError(f"{self._address} refuses STRIPE_API_KEY; set it to a key that may write invoices") from None
             except stripe.StripeError as error:
                 if not _may_repeat(error):
-                    raise GatewayFaultError(
-                        f"Stripe answered with an error of its own ({error.http_status}); look before you repeat the call"
-                    ) from None
+                    said = f"Stripe answered with an error of its own ({error.http_status})"
+                    raise GatewayFaultError(f"{said}; look before you repeat the call") from None
                 wait = next(waits, None)
                 if wait is None:
                     raise GatewayUnavailableError(f"{self._address} gives no definite answer ({_kind(error)}); push again later") from None
             self._sleep(wait)
+
+    def _must(self, what: str, call: Callable[[], _T]) -> _T:
+        """Call Stripe where a refusal has no meaning but that somebody must look.
+
+        Raises:
+            RefusedError: Stripe refuses it.
+        """
+        try:
+            return self._send(call)
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            raise RefusedError(f"Stripe refuses {what}: {_reason(error)}") from None
 
 
 def _seen(invoice: stripe.Invoice) -> GatewayInvoice:
@@ -509,7 +538,7 @@ def _kind(error: stripe.StripeError) -> str:
 
 
 def _mismatch(what: str, reason: str) -> GatewayMismatchError:
-    return GatewayMismatchError(f"Stripe's invoice of {what} is not ours: {reason}; nothing was charged, compare both")
+    return GatewayMismatchError(f"Stripe disagrees with us about {what}: {reason}; compare both before more is charged")
 
 
 def _money(units: int, currency: str, identifier: str) -> Money:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
+from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy import Connection, insert, select
 
 from control.bootstrap import Control
 from control.domain.accounts import AccountRow
-from control.ports import Customer, PaymentGateway
+from control.ports import Customer, GatewayFaultError, PaymentGateway
 from control.store.payments import GatewayCustomer, find_customer
 from control.store.tables import accounts, deployment, gateway_customers
 from warehouse.errors import InputError
+
+T = TypeVar("T")
 
 
 def load_account(connection: Connection, account_id: str) -> AccountRow:
@@ -52,7 +57,7 @@ def ensure_customer(control: Control, gateway: PaymentGateway, account: AccountR
         postal_code=account.postal_code,
         city=account.city,
     )
-    customer_id = gateway.ensure_customer(customer, key=f"customer-{short_hash(reference)}")
+    customer_id = with_new_key_after_fault(lambda key: gateway.ensure_customer(customer, key=key), key=f"customer-{short_hash(reference)}")
 
     def work(connection: Connection) -> GatewayCustomer:
         stored = find_customer(connection, account.account_id, gateway.name)
@@ -71,6 +76,17 @@ def ensure_customer(control: Control, gateway: PaymentGateway, account: AccountR
         return GatewayCustomer(customer_id=customer_id, payment_method_id="")
 
     return control.store.transact(work)
+
+
+def with_new_key_after_fault(call: Callable[[str], T], *, key: str) -> T:
+    """Call with the key; where the gateway broke, once more with a new one, since it would repeat its error for a day.
+
+    Only for calls that look before they make anything, or whose repetition costs nobody money.
+    """
+    try:
+        return call(key)
+    except GatewayFaultError:
+        return call(f"{key}-{uuid.uuid4().hex[:8]}")
 
 
 def short_hash(*parts: str) -> str:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, update
 
 from control.bootstrap import Control
 from control.ports import Declined, Refused, SavedCard
-from control.services.customers import ensure_customer, load_account, short_hash
+from control.services.customers import ensure_customer, load_account, short_hash, with_new_key_after_fault
 from control.store.tables import gateway_customers
 from warehouse.errors import RefusedError
 
@@ -30,7 +30,9 @@ def save_card(control: Control, account_id: str, token: str) -> SavedCard:
         raise RefusedError(f"account {account_id} has no gateway; name one in its catalog row before saving a card")
     gateway = control.gateway(account.gateway)
     customer = ensure_customer(control, gateway, account)
-    saved = gateway.save_card(customer.customer_id, token, key=f"card-{short_hash(customer.customer_id, token)}")
+    saved = with_new_key_after_fault(
+        lambda key: gateway.save_card(customer.customer_id, token, key=key), key=f"card-{short_hash(customer.customer_id, token)}"
+    )
     match saved:
         case Declined(code=code, message=message):
             raise RefusedError(f"the card of account {account_id} was declined ({code}): {message}")

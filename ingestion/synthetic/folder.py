@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from warehouse.errors import InputError
 
@@ -29,5 +30,20 @@ def prepare(out: Path, made_with: Mapping[str, object]) -> None:
 
 
 def describe(out: Path, content: Mapping[str, object]) -> None:
-    """Write the manifest: how the folder was made and what is in it. Instants as ISO text."""
-    (out / MANIFEST).write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    """Write the manifest: how the folder was made and what is in it."""
+    (out / MANIFEST).write_text(json.dumps(described(content), indent=2) + "\n", encoding="utf-8")
+
+
+def described(content: Mapping[str, object]) -> dict[str, Any]:
+    """The content as it reads in a manifest: JSON types only, instants and paths as text."""
+    plain: dict[str, Any] = json.loads(json.dumps(content, default=str))
+    return plain
+
+
+def read_description(out: Path) -> dict[str, Any]:
+    """The folder's manifest; empty where there is none."""
+    try:
+        content: dict[str, Any] = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return content

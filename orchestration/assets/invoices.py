@@ -1,6 +1,6 @@
 """What leaves the pipeline: months that are closed, and documents that are sent to their gateways."""
 
-from __future__ import annotations
+# No postponed annotations: Dagster reads the types of configuration and resources from the functions themselves.
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from dagster import AssetKey, AssetsDefinition, Config, MaterializeResult, Resou
 
 from orchestration.billing import issue_month, push_documents
 from orchestration.deployment import Deployment
-from orchestration.report import RunReport
+from orchestration.report import PipelineRun
 from warehouse.errors import RefusedError
 
 
@@ -36,16 +36,16 @@ def invoice_assets(*, committed: AssetKey) -> list[AssetsDefinition]:
         group_name="control",
         deps=[committed],
         description="The drafts of a month as numbered documents that never change. Repeating it changes nothing.",
-        required_resource_keys={"lease"},
     )
     def invoices_issued(
-        config: CloseConfig, deployment: ResourceParam[Deployment], report: ResourceParam[RunReport]
+        config: CloseConfig,
+        run: ResourceParam[PipelineRun],
     ) -> MaterializeResult[Any]:
-        if report.tick is None or not report.is_committed:
+        if run.report.tick is None or not run.report.is_committed:
             raise RefusedError("a month is closed only by a run that brought the pipeline to its as-of; launch the job `month_close`")
-        with deployment.warehouse() as client, deployment.control() as control:
-            report.issued = issue_month(control, client, deployment.settings, config.period, as_of=report.tick.as_of)
-        return MaterializeResult(metadata={"period": config.period, "documents": len(report.issued)})
+        with run.deployment.warehouse() as client, run.deployment.control() as control:
+            run.report.issued = issue_month(control, client, run.deployment.settings, config.period, as_of=run.report.tick.as_of)
+        return MaterializeResult(metadata={"period": config.period, "documents": len(run.report.issued)})
 
     @asset(
         key=["control", "invoices_pushed"],

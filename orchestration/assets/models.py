@@ -1,6 +1,6 @@
 """The dbt models and their tests as assets and asset checks: group = layer = database."""
 
-from __future__ import annotations
+# No postponed annotations: Dagster reads the types of configuration and resources from the functions themselves.
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ from orchestration import dbt
 from orchestration.dbt import Scope
 from orchestration.deployment import Deployment
 from orchestration.figures import sample_of
-from orchestration.report import CheckOutcome, RunReport
+from orchestration.report import CheckOutcome, PipelineRun
 
 LAYERS_DOWNSTREAM_FIRST = ("finops", "invoicing", "rating", "metering", "staging", "ops")
 
@@ -77,17 +77,16 @@ def model_assets(manifest: Manifest) -> AssetsDefinition:
     """All models as one step: dbt decides their order, and one import of dbt serves them all."""
     translator = LayerTranslator()
 
-    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="models", required_resource_keys={"lease"})
+    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="models")
     def models(
         context: AssetExecutionContext,
         config: ModelsConfig,
-        deployment: ResourceParam[Deployment],
-        report: ResourceParam[RunReport],
+        run: ResourceParam[PipelineRun],
     ) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:
         select = [key.path[-1] for key in context.selected_asset_keys] if context.is_subset else []
-        results = dbt.build(deployment.settings, scope=config.scope, select=select)
-        yield from _events(context, deployment, report, manifest=manifest, results=results)
-        report.is_built = not context.is_subset
+        results = dbt.build(run.deployment.settings, scope=config.scope, select=select)
+        yield from _events(context, run, manifest=manifest, results=results)
+        run.report.is_built = not context.is_subset
 
     return models
 
@@ -122,8 +121,7 @@ def is_blocking(test: Manifest) -> bool:
 
 def _events(
     context: AssetExecutionContext,
-    deployment: Deployment,
-    report: RunReport,
+    run: PipelineRun,
     *,
     manifest: Manifest,
     results: list[dbt.NodeResult],
@@ -139,10 +137,10 @@ def _events(
         node = manifest["nodes"][result.unique_id]
         context.log.info(f"{result.status} {node['name']} {result.seconds:.2f} s")
         if node["resource_type"] == "test":
-            outcome = _outcome(deployment, node, result)
+            outcome = _outcome(run.deployment, node, result)
             if outcome is None:
                 continue
-            report.checks.append(outcome)
+            run.report.checks.append(outcome)
             yield AssetCheckResult(
                 check_name=outcome.name,
                 asset_key=translator.get_asset_key(manifest["nodes"][judged_model(manifest, node)]),

@@ -1,6 +1,6 @@
 """What is written to raw: events of the landing zone, the catalog, and what the control store decided."""
 
-from __future__ import annotations
+# No postponed annotations: Dagster reads the types of configuration and resources from the functions themselves.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -11,9 +11,8 @@ from dagster import AssetsDefinition, AssetSpec, Config, MaterializeResult, Reso
 
 from control.services.publish import publish
 from orchestration.catalog import apply_folder
-from orchestration.deployment import Deployment
 from orchestration.loading import load_landing
-from orchestration.report import RunReport
+from orchestration.report import PipelineRun
 
 
 class CatalogConfig(Config):
@@ -36,17 +35,18 @@ def raw_assets(tables: Sequence[str]) -> list[AssetsDefinition]:
         specs=_specs(events, kind="files"),
         name="raw_events",
         description="Events of the landing zone that are not loaded yet, each exactly once.",
-        required_resource_keys={"lease"},
     )
-    def raw_events(deployment: ResourceParam[Deployment], report: ResourceParam[RunReport]) -> Iterator[MaterializeResult[Any]]:
-        with deployment.warehouse() as client:
-            report.loads, report.unreadable = load_landing(client, deployment.settings)
+    def raw_events(
+        run: ResourceParam[PipelineRun],
+    ) -> Iterator[MaterializeResult[Any]]:
+        with run.deployment.warehouse() as client:
+            run.report.loads, run.report.unreadable = load_landing(client, run.deployment.settings)
         loaded = {
-            "files": len(report.loads),
-            "rows_read": sum(load.rows_read for load in report.loads),
-            "rows_accepted": sum(load.accepted for load in report.loads),
-            "rows_rejected": sum(load.rejected for load in report.loads),
-            "unreadable": report.unreadable,
+            "files": len(run.report.loads),
+            "rows_read": sum(load.rows_read for load in run.report.loads),
+            "rows_accepted": sum(load.accepted for load in run.report.loads),
+            "rows_rejected": sum(load.rejected for load in run.report.loads),
+            "unreadable": run.report.unreadable,
         }
         yield from _materialized(events, loaded)
 
@@ -54,24 +54,24 @@ def raw_assets(tables: Sequence[str]) -> list[AssetsDefinition]:
         specs=_specs(catalog, kind="csv"),
         name="catalog_tables",
         description="A catalog folder, validated as a whole. `meterhouse catalog apply` does the same.",
-        required_resource_keys={"lease"},
     )
-    def catalog_tables(config: CatalogConfig, deployment: ResourceParam[Deployment]) -> Iterator[MaterializeResult[Any]]:
-        with deployment.warehouse() as client, deployment.control() as store:
-            applied = apply_folder(store, client, deployment.settings, Path(config.folder))
+    def catalog_tables(config: CatalogConfig, run: ResourceParam[PipelineRun]) -> Iterator[MaterializeResult[Any]]:
+        with run.deployment.warehouse() as client, run.deployment.control() as store:
+            applied = apply_folder(store, client, run.deployment.settings, Path(config.folder))
         yield from _materialized(catalog, asdict(applied))
 
     @multi_asset(
         specs=_specs(control, kind="sql"),
         name="control_tables",
         description="Accounts, credits, closed months and issued documents, as the control store decided them.",
-        required_resource_keys={"lease"},
     )
-    def control_tables(deployment: ResourceParam[Deployment], report: ResourceParam[RunReport]) -> Iterator[MaterializeResult[Any]]:
-        with deployment.warehouse() as client, deployment.control() as store:
-            report.published = publish(store, client, deployment.settings)
+    def control_tables(
+        run: ResourceParam[PipelineRun],
+    ) -> Iterator[MaterializeResult[Any]]:
+        with run.deployment.warehouse() as client, run.deployment.control() as store:
+            run.report.published = publish(store, client, run.deployment.settings)
         for table in control:
-            yield MaterializeResult(asset_key=["raw", table], metadata={"rows": report.published.get(table, 0)})
+            yield MaterializeResult(asset_key=["raw", table], metadata={"rows": run.report.published.get(table, 0)})
 
     return [raw_events, catalog_tables, control_tables]
 

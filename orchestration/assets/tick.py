@@ -1,6 +1,6 @@
 """The ledger of ticks: opened after raw is written, committed after models and checks."""
 
-from __future__ import annotations
+# No postponed annotations: Dagster reads the types of configuration and resources from the functions themselves.
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,8 +8,7 @@ from typing import Any
 
 from dagster import AssetKey, AssetsDefinition, Config, MaterializeResult, ResourceParam, asset
 
-from orchestration.deployment import Deployment
-from orchestration.report import RunReport
+from orchestration.report import PipelineRun
 from warehouse import ticks
 from warehouse.errors import RefusedError
 
@@ -35,35 +34,38 @@ def tick_assets(*, inputs: Sequence[AssetKey], models: Sequence[AssetKey]) -> li
         group_name="ops",
         deps=inputs,
         description="Decides as-of and input of this tick and writes them down; the models read them from there.",
-        required_resource_keys={"lease"},
     )
-    def opened_tick(config: TickConfig, deployment: ResourceParam[Deployment], report: ResourceParam[RunReport]) -> MaterializeResult[Any]:
-        with deployment.warehouse() as client:
-            report.tick = ticks.begin(
+    def opened_tick(
+        config: TickConfig,
+        run: ResourceParam[PipelineRun],
+    ) -> MaterializeResult[Any]:
+        with run.deployment.warehouse() as client:
+            run.report.tick = ticks.begin(
                 client,
-                deployment.settings,
+                run.deployment.settings,
                 as_of=_instant(config.as_of),
                 rebuild_from=_instant(config.rebuild_from),
                 rebuild_to=_instant(config.rebuild_to),
-                seller_country=deployment.control_settings.seller.country_code,
+                seller_country=run.deployment.control_settings.seller.country_code,
             )
-        return MaterializeResult(metadata={"tick_id": report.tick.tick_id, "as_of": report.tick.as_of.isoformat()})
+        return MaterializeResult(metadata={"tick_id": run.report.tick.tick_id, "as_of": run.report.tick.as_of.isoformat()})
 
     @asset(
         key=["ops", "committed_ticks"],
         group_name="ops",
         deps=models,
         description="Makes the tick what the tables reflect and the next tick starts from.",
-        required_resource_keys={"lease"},
     )
-    def committed_tick(deployment: ResourceParam[Deployment], report: ResourceParam[RunReport]) -> MaterializeResult[Any]:
-        if report.tick is None or not report.is_built:
+    def committed_tick(
+        run: ResourceParam[PipelineRun],
+    ) -> MaterializeResult[Any]:
+        if run.report.tick is None or not run.report.is_built:
             raise RefusedError("a tick is committed only by a run that opened it and computed all models; launch the job `tick`")
-        report.raise_if_failed()
-        with deployment.warehouse() as client:
-            ticks.commit(client, deployment.settings, report.tick)
-        report.is_committed = True
-        return MaterializeResult(metadata={"tick_id": report.tick.tick_id})
+        run.report.raise_if_failed()
+        with run.deployment.warehouse() as client:
+            ticks.commit(client, run.deployment.settings, run.report.tick)
+        run.report.is_committed = True
+        return MaterializeResult(metadata={"tick_id": run.report.tick.tick_id})
 
     return [opened_tick, committed_tick]
 

@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal, TypeVar, cast
 
 from control.domain.money import Money
 from control.ports import (
@@ -28,6 +28,8 @@ from control.ports import (
     RequiresAction,
     SavedCard,
 )
+
+T = TypeVar("T")
 
 Fault = Literal["error_before", "error_after", "bad_gateway_after", "drop_before", "drop_after", "rate_limit"]
 
@@ -138,7 +140,7 @@ class FakeGateway:
                 if found.seen.status is GatewayInvoiceStatus.DRAFT:
                     self._discard(found.seen.gateway_invoice_id)
                 raise GatewayMismatchError(f"{request.invoice_number} has another total at the gateway: {found.seen.total}")
-            return found and found.seen
+            return None if found is None else found.seen
 
         def make() -> GatewayInvoice:
             nothing = Money(0, request.total.currency_code)
@@ -162,7 +164,7 @@ class FakeGateway:
                 self._faults["find_invoice"].pop(0)
                 raise GatewayUnavailableError("no answer")
             found = self._find(customer_id, invoice_id)
-            return found and found.seen
+            return None if found is None else found.seen
 
     def finalize_invoice(self, gateway_invoice_id: str, *, key: str) -> GatewayInvoice:
         """The port's finalize_invoice."""
@@ -254,7 +256,7 @@ class FakeGateway:
         invoice.seen = replace(seen, status=GatewayInvoiceStatus.PAID, paid=seen.due, due=nothing, gateway_payment_id=payment_id)
         return Paid(gateway_payment_id=payment_id, charged=seen.due, from_balance=seen.from_balance)
 
-    def _once(self, operation: str, key: str, arguments: object, look: Callable[[], Any], effect: Callable[[], Any]) -> Any:  # noqa: ANN401  # what the effect returns
+    def _once(self, operation: str, key: str, arguments: object, look: Callable[[], T | None], effect: Callable[[], T]) -> T:
         """Look, then one effect a key, with the planned fault of this method."""
         with self._lock:
             fault = self._faults[operation].pop(0) if self._faults[operation] else None
@@ -263,18 +265,15 @@ class FakeGateway:
             seen = look()
             if seen is not None:
                 return seen
-            known = self._answers.get(key)
-            if known is not None:
-                if known[0] != (operation, arguments):
-                    raise GatewayFaultError("the key was used with other arguments")
-                if isinstance(known[1], Exception):
-                    raise known[1]
-                return known[1]
-            answer: object = None if fault == "error_before" else effect()
-            broken = GatewayFaultError("the gateway is broken") if fault in ("error_before", "error_after") else None
-            self._answers[key] = ((operation, arguments), broken or answer)
-            if broken is not None:
-                raise broken
-            if fault is not None:
+            if key not in self._answers:
+                answer: object = None if fault == "error_before" else effect()
+                is_broken = fault in ("error_before", "error_after")
+                self._answers[key] = ((operation, arguments), GatewayFaultError("the gateway is broken") if is_broken else answer)
+            asked, answer = self._answers[key]
+            if asked != (operation, arguments):
+                raise GatewayFaultError("the key was used with other arguments")
+            if isinstance(answer, GatewayFaultError):
+                raise answer
+            if fault in ("drop_after", "bad_gateway_after"):
                 raise GatewayUnavailableError("no answer")
-            return answer
+            return cast("T", answer)

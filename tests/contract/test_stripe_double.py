@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from control.testing.stripe_server import StripeServer, UndocumentedAnswerError
-from control.testing.stripe_server.cards import CARDS
+from control.testing.stripe_server.cards import CARDS, Card
 from control.testing.stripe_server.endpoints import ENDPOINTS, Endpoint
 
 KEY = {"Authorization": "Bearer sk_test_double"}
@@ -62,9 +62,9 @@ def refused(server: StripeServer, method: str, path: str, form: dict[str, Any] |
     return status, body["error"]
 
 
-def a_customer(server: StripeServer, token: str = "pm_card_visa") -> str:
+def a_customer(server: StripeServer, card: str = "pm_card_visa") -> str:
     customer = post(server, "/v1/customers", {"name": "A"})["id"]
-    method = post(server, f"/v1/payment_methods/{token}/attach", {"customer": customer})["id"]
+    method = post(server, f"/v1/payment_methods/{card}/attach", {"customer": customer})["id"]
     post(server, f"/v1/customers/{customer}", {"invoice_settings[default_payment_method]": method})
     return str(customer)
 
@@ -195,7 +195,7 @@ def test_faults_are_planned_and_cleared_over_http_too(server: StripeServer) -> N
 
 
 @pytest.mark.parametrize("card", [card for card in CARDS if not card.attaches], ids=lambda card: card.tokens[0])
-def test_a_card_that_declines_cannot_be_attached(server: StripeServer, card: Any) -> None:
+def test_a_card_that_declines_cannot_be_attached(server: StripeServer, card: Card) -> None:
     customer = post(server, "/v1/customers", {"name": "A"})["id"]
     status, error = refused(server, "POST", f"/v1/payment_methods/{card.tokens[0]}/attach", {"customer": customer})
     assert (status, error["type"]) == (402, "card_error")
@@ -203,7 +203,7 @@ def test_a_card_that_declines_cannot_be_attached(server: StripeServer, card: Any
 
 
 @pytest.mark.parametrize("card", [card for card in CARDS if card.attaches], ids=lambda card: card.tokens[0])
-def test_a_card_does_at_the_charge_what_stripe_publishes(server: StripeServer, card: Any) -> None:
+def test_a_card_does_at_the_charge_what_stripe_publishes(server: StripeServer, card: Card) -> None:
     invoice = an_open_invoice(server, a_customer(server, card.tokens[0]))
     status, body, _ = ask(server.url, "POST", f"/v1/invoices/{invoice}/pay")
     if card.refusal:

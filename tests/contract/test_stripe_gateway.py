@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from control.domain.money import Money
 from control.gateways.stripe import StripeGateway
-from control.ports import GatewayMismatchError, GatewayUnavailableError, Paid
+from control.ports import GatewayFaultError, GatewayMismatchError, GatewayUnavailableError, Paid
 from tests.contract.benches import TEST_KEY, StripeBench, with_sdk
 from tests.contract.builders import a_customer, a_final_invoice, a_paying_customer, an_invoice, new_key, push, usd
 from warehouse.errors import RefusedError, SettingsError
@@ -135,9 +135,16 @@ def test_an_invoice_that_stripe_settled_by_carrying_a_debt_is_a_mismatch(stripe:
 
 def test_a_customer_is_made_once_although_stripes_search_lags(stripe: StripeBench) -> None:
     stripe.server.gateway.search_delay_seconds = 3600
-    first = stripe.gateway.ensure_customer(a_customer(), key="k")
-    assert stripe.gateway.ensure_customer(a_customer(), key="k") == first
+    stripe.server.plan("error_after", method="POST", path="/v1/customers")
+    with pytest.raises(GatewayFaultError):
+        stripe.gateway.ensure_customer(a_customer(), key="k")
+    assert stripe.gateway.ensure_customer(a_customer(), key="k2") == stripe.gateway.ensure_customer(a_customer(), key="k3")
     assert stripe.customer_count() == 1
+
+
+def test_a_customer_that_stripe_does_not_take_is_refused_with_its_reason(stripe: StripeBench) -> None:
+    with pytest.raises(RefusedError, match=r"Stripe refuses the customer of account acc-42: .*40"):
+        stripe.gateway.ensure_customer(a_customer(reference="d" * 501), key="k")
 
 
 def test_an_invoice_is_found_among_more_than_a_page(stripe: StripeBench) -> None:

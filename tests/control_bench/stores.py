@@ -18,6 +18,7 @@ from control.bootstrap import Control, Gateways, open_control
 from control.settings import ControlSettings
 from control.store import migrate
 from control.store.engine import Store, open_engine, sqlite_url
+from control.store.tables import metadata
 from warehouse.settings import Settings
 
 
@@ -48,6 +49,9 @@ def postgresql_server() -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="meterhouse-postgresql-")
     server = get_server(folder, cleanup_mode="stop")
     try:
+        # What these tests are about does not need to survive a power cut of the test machine.
+        _administer(server.get_uri(), "ALTER SYSTEM SET fsync = off")
+        _administer(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
     finally:
         server.cleanup()
@@ -63,12 +67,22 @@ def fresh_sqlite(folder: Path) -> str:
 
 @contextlib.contextmanager
 def fresh_postgresql(server: str) -> Iterator[str]:
-    """URL of a migrated store in a database of its own."""
-    template = _template(server)
+    """URL of a migrated store in a database of its own; for tests that change the schema."""
     name = f"t{uuid.uuid4().hex}"
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _database(server, name)
+    _administer(server, f"CREATE DATABASE {name}")
+    url = _database(server, name)
+    _migrate(url)
+    yield url
     _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def emptied_postgresql(server: str) -> str:
+    """URL of a migrated, empty store that all tests of the session use, one after the other: a tenth of the cost of a new database."""
+    url = _shared(server)
+    tables = ", ".join(table.name for table in metadata.sorted_tables if table.name not in ("deployment", "counters"))
+    _administer(url, f"TRUNCATE {tables}")
+    _administer(url, "UPDATE counters SET value = 0")
+    return url
 
 
 def _database(server: str, name: str) -> str:
@@ -79,24 +93,27 @@ def _database(server: str, name: str) -> str:
 def _migrated_file() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "control.db"
-        store = Store(open_engine(sqlite_url(path)))
-        migrate.upgrade(store)
-        store.close()
+        _migrate(sqlite_url(path))
         return path.read_bytes()
 
 
 @cache
-def _template(server: str) -> str:
-    _administer(server, "CREATE DATABASE template_control")
-    store = Store(open_engine(_database(server, "template_control")))
+def _shared(server: str) -> str:
+    _administer(server, "CREATE DATABASE shared")
+    url = _database(server, "shared")
+    _migrate(url)
+    return url
+
+
+def _migrate(url: str) -> None:
+    store = Store(open_engine(url))
     migrate.upgrade(store)
     store.close()
-    return "template_control"
 
 
-def _administer(server: str, statement: str) -> None:
-    url = sqlalchemy.make_url(server).set(drivername="postgresql+psycopg")
-    engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+def _administer(url: str, statement: str) -> None:
+    engine = sqlalchemy.create_engine(
+        sqlalchemy.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool
+    )
     with engine.connect() as connection:
         connection.execute(sqlalchemy.text(statement))
-    engine.dispose()

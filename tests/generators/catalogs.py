@@ -233,7 +233,7 @@ def _invent_prices(chance: Chance, shelves: Shelves, meter: Meter, *, currency: 
         if chance.percent(8):
             continue
         whole_months = all(edge is None or edge in timeline.month_starts for edge in (start, end))
-        models = ("per_unit", "graduated", "package", "volume") if whole_months else ("per_unit", "graduated", "package")
+        models = ("per_unit", "graduated", "package", "volume", "volume") if whole_months else ("per_unit", "graduated", "package")
         price = Price(
             price_id=f"{meter.sku.sku_id}-{currency}-{account_id or 'list'}-{number}",
             sku_id=meter.sku.sku_id,
@@ -252,7 +252,7 @@ def _invent_prices(chance: Chance, shelves: Shelves, meter: Meter, *, currency: 
 
 def _with_terms(chance: Chance, price: Price, scale: Scale) -> Price:
     if price.model in ("graduated", "volume"):
-        ends = [Fraction(end) for end in chance.some(scale.tier_ends, 0, 3)]
+        ends = [Fraction(end) for end in chance.some(scale.tier_ends, 1 if price.model == "volume" else 0, 3)]
         tiers = tuple(
             Tier(up_to=end, unit_price=Fraction(chance.pick(scale.prices)), flat_fee=Fraction(chance.pick(scale.fees)))
             for end in (*ends, None)

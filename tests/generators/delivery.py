@@ -24,9 +24,10 @@ def deliver(
     last = len(arrivals) - 1
     for event in events:
         due = timeline.step_of(parse_instant(cast("str", event["time"])))
-        on_time = 45 if event["type"] == "resource.deleted" else 62  # a late end shortens what a closed month has billed
         draw = chance.between(1, 100)
-        step = due if draw <= on_time else chance.between(due, last) if draw <= 92 else chance.between(0, due)
+        # A late end shortens what a closed month has billed; until it comes the resource is billed for every hour, so not for too long.
+        latest = min(due + 1, last) if event["type"] == "resource.deleted" else last
+        step = due if draw <= 62 else chance.between(due, latest) if draw <= 92 else chance.between(0, due)
         arrivals[step].append(event)
         if chance.percent(12):
             arrivals[chance.pick((step, chance.between(0, last)))].append(_same_again(chance, event))

@@ -28,9 +28,8 @@ from tests.reference.rating import Charge, ChargeKey
 MonthLines = dict[tuple[str, str], dict[LineKey, Line]]
 
 
-def draft(catalog: Catalog, seller_country: str, charges: Mapping[ChargeKey, Charge], books: Books) -> tuple[Document, ...]:
+def draft(catalog: Catalog, seller_country: str, recomputed: MonthLines, books: Books) -> tuple[Document, ...]:
     """All drafts: an invoice per account and open month with lines, a note per account and closed month that changed."""
-    recomputed = month_lines(charges)
     open_months = [(target, lines) for target, lines in recomputed.items() if target[1] not in books.closed]
     invoices = {InvoiceKey(account_id, month, "invoice", ""): lines for (account_id, month), lines in open_months}
     notes = {}

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from tests.reference.catalog import Catalog
 from tests.reference.documents import Books, Document, InvoiceKey, Line
 from tests.reference.events import Accounting, Batch, load
 from tests.reference.instants import to_datetime
-from tests.reference.invoicing import draft
+from tests.reference.invoicing import MonthLines, draft, month_lines
 from tests.reference.metering import Consumption, ConsumptionKey, UnratedKey, meter
 from tests.reference.numbers import QUANTITY_PLACES, UNROUNDED_PLACES, exact_decimal
 from tests.reference.rating import Charge, ChargeKey, rate
@@ -96,18 +97,26 @@ class CreditUse:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The public tables. Drafts and issued documents stand side by side in the three invoicing tables."""
+    """The public tables. Drafts and issued documents stand side by side in the three invoicing tables.
+
+    `month_lines` are the lines of every month as if none was closed, what a rebuild of all invoices would give.
+    """
 
     world: World
+    month_lines: MonthLines = field(repr=False)
     drafts: tuple[Document, ...] = field(repr=False)
     event_accounting: tuple[Accounting, ...]
     consumption_hourly: dict[ConsumptionKey, Consumption]
     charges_hourly: dict[ChargeKey, Charge]
-    charges_daily: dict[DailyKey, Charge]
     unrated_consumption: dict[UnratedKey, Consumption]
     invoices: dict[InvoiceKey, Invoice]
     invoice_lines: dict[InvoiceLineKey, InvoiceLine]
     credit_uses: dict[CreditUseKey, CreditUse]
+
+    @cached_property
+    def charges_daily(self) -> dict[DailyKey, Charge]:
+        """The hourly charges added up by day."""
+        return _daily(self.charges_hourly)
 
 
 def bill(world: World, books: Books | None = None) -> Result:
@@ -117,11 +126,11 @@ def bill(world: World, books: Books | None = None) -> Result:
     rated = rate(world.catalog, metered.consumption, world.as_of)
     unbilled = Result(
         world=world,
+        month_lines=month_lines(rated.charges),
         drafts=(),
         event_accounting=loaded.accounting,
         consumption_hourly=metered.consumption,
         charges_hourly=rated.charges,
-        charges_daily=_daily(rated.charges),
         unrated_consumption={**metered.misfits, **rated.unrated},
         invoices={},
         invoice_lines={},
@@ -133,7 +142,7 @@ def bill(world: World, books: Books | None = None) -> Result:
 def invoice(result: Result, books: Books) -> Result:
     """The same result with its invoicing tables made anew, which is all that a close changes."""
     catalog = result.world.catalog
-    drafts = draft(catalog, result.world.seller_country, result.charges_hourly, books)
+    drafts = draft(catalog, result.world.seller_country, result.month_lines, books)
     documents = (*books.issued, *drafts)
     return replace(
         result,

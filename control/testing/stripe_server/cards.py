@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestCard:
+class Card:
     """One test card. `refusal` is (error code, decline code) of a charge; empty means that it pays."""
 
     number: str
@@ -20,50 +20,48 @@ class TestCard:
 
 
 CARDS = (
-    TestCard(number="4242424242424242", tokens=("pm_card_visa",)),
-    TestCard(number="4000056655665556", tokens=("pm_card_visa_debit",)),
-    TestCard(number="5555555555554444", tokens=("pm_card_mastercard",), brand="mastercard"),
-    TestCard(number="378282246310005", tokens=("pm_card_amex",), brand="amex"),
-    TestCard(
+    Card(number="4242424242424242", tokens=("pm_card_visa",)),
+    Card(number="4000056655665556", tokens=("pm_card_visa_debit",)),
+    Card(number="5555555555554444", tokens=("pm_card_mastercard",), brand="mastercard"),
+    Card(number="378282246310005", tokens=("pm_card_amex",), brand="amex"),
+    Card(
         number="4000000000000002",
         tokens=("pm_card_visa_chargeDeclined", "pm_card_chargeDeclined"),
         refusal=("card_declined", "generic_decline"),
         attaches=False,
     ),
-    TestCard(
+    Card(
         number="4000000000009995",
         tokens=("pm_card_visa_chargeDeclinedInsufficientFunds", "pm_card_chargeDeclinedInsufficientFunds"),
         refusal=("card_declined", "insufficient_funds"),
         attaches=False,
     ),
-    TestCard(
+    Card(
         number="4000000000009987",
         tokens=("pm_card_visa_chargeDeclinedLostCard",),
         refusal=("card_declined", "lost_card"),
         attaches=False,
     ),
-    TestCard(
+    Card(
         number="4000000000009979",
         tokens=("pm_card_visa_chargeDeclinedStolenCard",),
         refusal=("card_declined", "stolen_card"),
         attaches=False,
     ),
-    TestCard(
+    Card(
         number="4000000000006975",
         tokens=("pm_card_visa_chargeDeclinedVelocityLimitExceeded",),
         refusal=("card_declined", "card_velocity_exceeded"),
         attaches=False,
     ),
-    TestCard(number="4000000000000069", tokens=("pm_card_chargeDeclinedExpiredCard",), refusal=("expired_card", ""), attaches=False),
-    TestCard(number="4000000000000127", tokens=("pm_card_chargeDeclinedIncorrectCvc",), refusal=("incorrect_cvc", ""), attaches=False),
-    TestCard(
-        number="4000000000000119", tokens=("pm_card_chargeDeclinedProcessingError",), refusal=("processing_error", ""), attaches=False
-    ),
-    TestCard(number="4000000000000341", tokens=("pm_card_chargeCustomerFail",), refusal=("card_declined", "generic_decline")),
-    TestCard(number="4000002500003155", tokens=("pm_card_authenticationRequiredOnSetup",), authentication="unless_set_up"),
-    TestCard(number="4000002760003184", tokens=("pm_card_authenticationRequired",), authentication="always"),
-    TestCard(number="4000003800000446", tokens=("pm_card_authenticationRequiredSetupForOffSession",)),
-    TestCard(number="4000000000000259", tokens=("pm_card_createDispute",), is_disputed=True),
+    Card(number="4000000000000069", tokens=("pm_card_chargeDeclinedExpiredCard",), refusal=("expired_card", ""), attaches=False),
+    Card(number="4000000000000127", tokens=("pm_card_chargeDeclinedIncorrectCvc",), refusal=("incorrect_cvc", ""), attaches=False),
+    Card(number="4000000000000119", tokens=("pm_card_chargeDeclinedProcessingError",), refusal=("processing_error", ""), attaches=False),
+    Card(number="4000000000000341", tokens=("pm_card_chargeCustomerFail",), refusal=("card_declined", "generic_decline")),
+    Card(number="4000002500003155", tokens=("pm_card_authenticationRequiredOnSetup",), authentication="unless_set_up"),
+    Card(number="4000002760003184", tokens=("pm_card_authenticationRequired",), authentication="always"),
+    Card(number="4000003800000446", tokens=("pm_card_authenticationRequiredSetupForOffSession",)),
+    Card(number="4000000000000259", tokens=("pm_card_createDispute",), is_disputed=True),
 )
 
 BY_NUMBER = {card.number: card for card in CARDS}
@@ -78,7 +76,7 @@ MESSAGES = {
 }
 
 
-def refusal_fields(card: TestCard) -> dict[str, str | None]:
+def refusal_fields(card: Card) -> dict[str, str | None]:
     """The code, decline_code and message of this card's refusal, for Stripe's error object."""
     code, decline = card.refusal or ("card_declined", "generic_decline")
     return {"code": code, "decline_code": decline or None, "message": MESSAGES.get(decline) or MESSAGES[code]}

@@ -6,6 +6,7 @@ what was done (a declined payment). Endpoints live in modules of their own, by o
 
 from __future__ import annotations
 
+import operator
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -101,7 +102,8 @@ _EXPANDABLE = {
     "payment_method": "payment_method",
 }
 
-PAGE = ("limit", "starting_after", "ending_before")
+PAGE = ("limit", "starting_after", "ending_before", "created")
+_COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 
 
 def new_id(prefix: str) -> str:
@@ -110,7 +112,10 @@ def new_id(prefix: str) -> str:
 
 
 def page(call: Call, rows: Sequence[Json], *, url: str | None = None) -> Json:
-    """One page of `rows` (newest first) as Stripe's list object, by limit, starting_after and ending_before."""
+    """One page of `rows` (newest first) as Stripe's list object, by created, limit, starting_after and ending_before."""
+    created = call.arguments.get("created", {})
+    bounds = created if isinstance(created, dict) else {"gte": created, "lte": created}
+    rows = [row for row in rows if all(_COMPARE[name](row["created"], bound) for name, bound in bounds.items())]
     limit = call.arguments.get("limit", 10)
     if not 1 <= limit <= 100:
         raise ApiError(400, "Invalid limit: must be between 1 and 100", param="limit")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 
-from control.testing.stripe_server.cards import BY_NUMBER, BY_TOKEN, TestCard, is_card_number, refusal_fields
+from control.testing.stripe_server.cards import BY_NUMBER, BY_TOKEN, Card, is_card_number, refusal_fields
 from control.testing.stripe_server.endpoints import PAGE, Call, Json, Reply, endpoint, merged_metadata, new_id, page
 from control.testing.stripe_server.errors import ApiError
 
@@ -156,7 +156,7 @@ def find_method(call: Call, identifier: str) -> Json:
     return found
 
 
-def card_of(method: Json) -> TestCard:
+def card_of(method: Json) -> Card:
     """What the card behind a payment method does."""
     return BY_TOKEN[method["_token"]]
 
@@ -198,7 +198,7 @@ def _confirm(call: Call, intent: Json) -> Json | Reply:
     return finish_setup(call, intent, is_authenticated=True)
 
 
-def _method(call: Call, card: TestCard, *, year: int, month: int) -> Json:
+def _method(call: Call, card: Card, *, year: int, month: int) -> Json:
     return {
         "id": new_id("pm"),
         "object": "payment_method",

@@ -188,7 +188,7 @@ metered_states as (
 )
 
 select
-    hour_at,
+    toDateTime64(parts.hour_at, 3, 'UTC') as hour_at,
     account_id,
     resource_id,
     project_id,
@@ -204,4 +204,4 @@ from (
     union all
     select hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code, quantity, unit, labels, latest from metered_states
 ) as parts
-group by hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code
+group by parts.hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from benchmarks import slice as slices
-from benchmarks.slice import Slice, write_slice
+from benchmarks.slice import Slice, provide_slice, write_slice
 from ingestion.catalog import read_catalog
 from ingestion.synthetic import Generated
+from ingestion.synthetic.folder import prepare
 
 SHAPE = Slice.scaled(20_000)
 
@@ -74,3 +76,16 @@ def test_slices_of_two_instants_share_resources_but_no_event(written: Generated,
     first, second = events_of(written), events_of(later)
     assert {event["subject"] for event in first} == {event["subject"] for event in second}
     assert not {event["id"] for event in first} & {event["id"] for event in second}
+
+
+def test_a_slice_that_is_there_is_not_written_again(written: Generated) -> None:
+    before = [path.stat().st_mtime_ns for path in written.files]
+    assert provide_slice(SHAPE, written.out) == written
+    assert [path.stat().st_mtime_ns for path in written.files] == before
+
+
+def test_a_slice_of_another_shape_or_half_written_is_replaced(tmp_path: Path) -> None:
+    small = provide_slice(Slice.scaled(1_000), tmp_path)
+    assert provide_slice(Slice.scaled(2_000), tmp_path).lines == 2_000
+    prepare(tmp_path, {"slice": asdict(Slice.scaled(1_000))})
+    assert provide_slice(Slice.scaled(1_000), tmp_path).content_sha256 == small.content_sha256

@@ -9,7 +9,9 @@ import pytest
 
 from control.bootstrap import Control
 from tests.contract.fake_gateway import FakeGateway
-from tests.control_bench.stores import fresh_postgresql, fresh_sqlite, opened, postgresql_server
+from tests.control_bench.stores import emptied_postgresql, fresh_postgresql, fresh_sqlite, opened, postgresql_server
+
+DATABASES = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +20,17 @@ def postgresql() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated store of its own, on each database in turn."""
+@pytest.fixture(params=DATABASES)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated, empty store, on each database in turn. A test that changes the schema takes `own_store_url`."""
+    if request.param == "sqlite":
+        return fresh_sqlite(tmp_path)
+    return emptied_postgresql(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture(params=DATABASES)
+def own_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated store that no other test will see."""
     if request.param == "sqlite":
         yield fresh_sqlite(tmp_path)
     else:
@@ -36,4 +46,11 @@ def gateway() -> FakeGateway:
 @pytest.fixture
 def control(store_url: str, tmp_path: Path, gateway: FakeGateway) -> Iterator[Control]:
     with opened(store_url, tmp_path, gateways=lambda _: gateway) as control:
+        yield control
+
+
+@pytest.fixture
+def own_control(own_store_url: str, tmp_path: Path, gateway: FakeGateway) -> Iterator[Control]:
+    """The control plane over a store whose schema the test may change."""
+    with opened(own_store_url, tmp_path, gateways=lambda _: gateway) as control:
         yield control

@@ -29,12 +29,12 @@ def test_the_migrated_schema_is_the_one_the_code_reads(control: Control) -> None
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_migrations_go_back_and_forward_again(control: Control) -> None:
-    assert migrate.downgrade(control.store, "base")
-    with control.store.reading() as connection:
+def test_migrations_go_back_and_forward_again(own_control: Control) -> None:
+    assert migrate.downgrade(own_control.store, "base")
+    with own_control.store.reading() as connection:
         assert inspect(connection).get_table_names() == ["alembic_version"]
-    assert migrate.upgrade(control.store)
-    assert not migrate.upgrade(control.store)
+    assert migrate.upgrade(own_control.store)
+    assert not migrate.upgrade(own_control.store)
 
 
 def test_the_newest_script_is_the_version_that_opening_looks_for(control: Control) -> None:
@@ -43,11 +43,11 @@ def test_the_newest_script_is_the_version_that_opening_looks_for(control: Contro
     assert sorted(path.name[:4] for path in Path(migrate.__file__).parent.glob("migrations/versions/0*.py"))[-1] == migrate.HEAD
 
 
-def test_a_store_of_a_newer_version_is_refused(control: Control, store_url: str, tmp_path: Path) -> None:
-    control.store.transact(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+def test_a_store_of_a_newer_version_is_refused(own_control: Control, own_store_url: str, tmp_path: Path) -> None:
+    own_control.store.transact(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
     with (
         pytest.raises(StoreError, match="newer version"),
-        open_control(settings_of(store_url, tmp_path), control_settings()),
+        open_control(settings_of(own_store_url, tmp_path), control_settings()),
     ):
         pass
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.generators import Played, Story, play, random_stories
 from tests.reference.cases import SHARED_DATA
 
+_STORIES = 40
 _HERE = Path(__file__).parent
 
 
@@ -22,3 +24,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.write_line(f"{len(left_out)} tests of the shared reference cases are left out: there is no {SHARED_DATA}")
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[tuple[Story, list[Played]]]:
+    """Random stories, each played through the model once for all tests."""
+    return [(story, play(story)) for story in random_stories(_STORIES)]

@@ -10,7 +10,8 @@ import pytest
 
 from tests.generators import Step, Story, merge, play
 from tests.reference import bill
-from tests.reference.cases import Case, cases_out_of_scope, covered_cases, load_cases, tables_of
+from tests.reference.cases import cases_out_of_scope, covered_cases, load_cases, tables_of
+from tests.reference.golden import Case
 
 pytestmark = pytest.mark.needs_shared_data
 

@@ -1,0 +1,47 @@
+"""A second set of databases on the same server that starts as an exact copy: tables share their data files until one changes.
+
+For trying something out (what would this catalog change?) without touching the tables that people read. Copying costs
+directory entries, not data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clickhouse_connect.driver.client import Client
+
+from warehouse.migrate import migrate
+from warehouse.settings import LAYERS, Settings
+
+
+@contextmanager
+def cloned(client: Client, settings: Settings, *, purpose: str) -> Iterator[Settings]:
+    """Settings of a copy of all tables, under the prefix `<prefix><purpose>_`; the copy is dropped at the end.
+
+    Views are not copied: those of migrations are made anew, those of dbt by the next build in the copy. A copy that a
+    crash left behind is replaced.
+    """
+    copy = settings.model_copy(update={"database_prefix": f"{settings.database_prefix}{purpose}_"})
+    drop(client, copy)
+    try:
+        for layer in LAYERS:
+            source, target = settings.database(layer), copy.database(layer)
+            client.command(f"CREATE DATABASE {target}")
+            tables = client.query(
+                "SELECT name FROM system.tables WHERE database = {database:String} AND engine LIKE '%MergeTree'",
+                parameters={"database": source},
+            ).result_rows
+            for (name,) in tables:
+                client.command(f"CREATE TABLE {target}.`{name}` CLONE AS {source}.`{name}`")
+        client.command(f"TRUNCATE TABLE IF EXISTS {copy.database('ops')}.schema_migrations")
+        migrate(client, copy)
+        yield copy
+    finally:
+        drop(client, copy)
+
+
+def drop(client: Client, settings: Settings) -> None:
+    """Drop all databases of a deployment."""
+    for layer in LAYERS:
+        client.command(f"DROP DATABASE IF EXISTS {settings.database(layer)} SYNC")
