@@ -1,8 +1,11 @@
-"""The Great Expectations suite and the control store's own verification as asset checks. dbt tests come with the models."""
+"""The Great Expectations suite and the control store's own verification, as checks of the computed tick.
+
+They block its commit. Tests of the dbt project are checks of the models they judge (assets/models.py).
+"""
 
 # No postponed annotations: Dagster reads the types of configuration and resources from the functions themselves.
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from dagster import (
     AssetCheckKey,
@@ -10,25 +13,24 @@ from dagster import (
     AssetChecksDefinition,
     AssetCheckSeverity,
     AssetCheckSpec,
-    AssetKey,
     Config,
     ResourceParam,
     multi_asset_check,
 )
 
 from control.services.verify import verify_hashes, verify_ledger, verify_numbers
+from orchestration.assets.tick import COMPUTED
 from orchestration.dbt import Scope
 from orchestration.quality.gate import QualityGate
 from orchestration.quality.suite import SUITE
 from orchestration.report import CheckOutcome, PipelineRun
 
-DOCUMENTS = AssetKey(["raw", "control_invoices"])
 _DOCUMENT_CHECKS = {
     "issued_documents_are_unchanged": "The content of each document still has the hash it was issued with.",
     "numbers_have_no_gap": "Each number that a series gave out is on one document.",
     "ledger_balances": "Debits equal credits, and the ledger says what the documents say.",
 }
-DOCUMENT_CHECKS = tuple(AssetCheckKey(DOCUMENTS, name) for name in _DOCUMENT_CHECKS)
+DOCUMENT_CHECKS = tuple(AssetCheckKey(COMPUTED, name) for name in _DOCUMENT_CHECKS)
 
 
 class ChecksConfig(Config):
@@ -37,23 +39,14 @@ class ChecksConfig(Config):
     scope: Scope = "touched"
 
 
-def quality_checks(models: Sequence[AssetKey]) -> AssetChecksDefinition:
-    """The suite, once all models are computed.
-
-    Args:
-        models: what must be computed first.
-    """
-    keys = {item.name: _key(item.layer, item.table) for item in SUITE}
+def quality_checks() -> AssetChecksDefinition:
+    """The suite over raw and consumption."""
 
     @multi_asset_check(
         name="data_quality",
         specs=[
             AssetCheckSpec(
-                item.name,
-                asset=keys[item.name],
-                blocking=item.is_blocking,
-                description=item.description,
-                additional_deps=[key for key in models if key != keys[item.name]],
+                item.name, asset=COMPUTED, blocking=item.is_blocking, description=f"{item.layer}.{item.table}: {item.description}"
             )
             for item in SUITE
         ],
@@ -66,7 +59,7 @@ def quality_checks(models: Sequence[AssetKey]) -> AssetChecksDefinition:
         outcomes = gate.look(run.deployment.settings, scope=config.scope)
         run.report.checks += outcomes
         for outcome in outcomes:
-            yield _result(outcome, keys[outcome.name])
+            yield _result(outcome)
 
     return data_quality
 
@@ -77,7 +70,7 @@ def document_checks() -> AssetChecksDefinition:
     @multi_asset_check(
         name="control_store",
         specs=[
-            AssetCheckSpec(name, asset=DOCUMENTS, blocking=True, description=description) for name, description in _DOCUMENT_CHECKS.items()
+            AssetCheckSpec(name, asset=COMPUTED, blocking=True, description=description) for name, description in _DOCUMENT_CHECKS.items()
         ],
     )
     def control_store(
@@ -92,20 +85,15 @@ def document_checks() -> AssetChecksDefinition:
         for name, wrong in found.items():
             outcome = CheckOutcome(name=name, is_passed=not wrong, is_blocking=True, figures=", ".join(wrong))
             run.report.checks.append(outcome)
-            yield _result(outcome, DOCUMENTS)
+            yield _result(outcome)
 
     return control_store
 
 
-def _key(layer: str, table: str) -> AssetKey:
-    """The ledger of batches is written with raw and is no asset of its own."""
-    return AssetKey(["raw", "usage_events"]) if layer == "ops" else AssetKey([layer, table])
-
-
-def _result(outcome: CheckOutcome, key: AssetKey) -> AssetCheckResult:
+def _result(outcome: CheckOutcome) -> AssetCheckResult:
     return AssetCheckResult(
         check_name=outcome.name,
-        asset_key=key,
+        asset_key=COMPUTED,
         passed=outcome.is_passed,
         severity=AssetCheckSeverity.ERROR if outcome.is_blocking else AssetCheckSeverity.WARN,
         metadata={"figures": outcome.figures},

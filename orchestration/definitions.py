@@ -14,7 +14,7 @@ from orchestration import dbt, resources
 from orchestration.assets.invoices import invoice_assets
 from orchestration.assets.models import model_assets
 from orchestration.assets.raw import raw_assets
-from orchestration.assets.tick import tick_assets
+from orchestration.assets.tick import COMMITTED, tick_assets
 from orchestration.checks import document_checks, quality_checks
 from orchestration.schedules import jobs, schedules
 from warehouse.settings import Settings, load_settings
@@ -39,9 +39,9 @@ def build_definitions(settings: Settings, *, overrides: Mapping[str, object] | N
     models = model_assets(manifest)
     tick = tick_assets(inputs=[AssetKey(["raw", table]) for table in tables], models=sorted(models.keys))
     return Definitions(
-        assets=[*raw, models, *tick, *invoice_assets(committed=AssetKey(["ops", "committed_ticks"]))],
-        asset_checks=[quality_checks(sorted(models.keys)), document_checks()],
-        jobs=jobs(),
+        assets=[*raw, models, *tick, *invoice_assets(committed=COMMITTED)],
+        asset_checks=[quality_checks(), document_checks()],
+        jobs=jobs(catalog_tables=[AssetKey(["raw", table]) for table in tables if table.startswith("catalog_")]),
         schedules=schedules(),
         resources={**RESOURCES, **(overrides or {})},
         # A run is one process: its steps share a lease, a report and one import of dbt.

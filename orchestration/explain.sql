@@ -1,6 +1,6 @@
 -- One row per hour, resource, charge type and price behind the lines of one document, with the events that made it:
 -- usage events of the hour, and for states that held in the hour the events that began and ended them.
--- {document:String} is an invoice number or id, {sku:String} a SKU or empty for all.
+-- Decimals come as text: most drivers round to 28 digits. {document:String} is an invoice number or id, {sku:String} a SKU or empty for all.
 WITH
 lines AS
 (
@@ -98,14 +98,14 @@ SELECT
     charges.project_id AS project_id,
     charges.resource_id AS resource_id,
     charges.region AS region,
-    charges.quantity AS quantity,
+    toString(charges.quantity) AS quantity,
     charges.unit AS unit,
     charges.currency_code AS currency_code,
-    charges.list_amount_unrounded AS list_amount_unrounded,
+    toString(charges.list_amount_unrounded) AS list_amount_unrounded,
     charges.discount_id AS discount_id,
-    charges.amount_unrounded AS amount_unrounded,
+    toString(charges.amount_unrounded) AS amount_unrounded,
     multiIf(prices.price_id != '', prices.model, commitments.commitment_id != '', 'commitment', '') AS price_model,
-    if(prices.price_id != '', prices.unit_price, commitments.unit_price) AS unit_price,
+    toString(if(prices.price_id != '', prices.unit_price, commitments.unit_price)) AS unit_price,
     events.event_ids AS event_ids
 FROM charges
 LEFT ANY JOIN

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
-from ingestion.loader import LoadResult
 
 from ingestion import loader
+from ingestion.loader import LoadResult
 from ingestion.sources import files
 from warehouse.errors import InputError
 from warehouse.settings import Settings

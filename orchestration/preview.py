@@ -12,8 +12,8 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from ingestion.catalog.load import apply_catalog
 from ingestion.catalog.catalog import Catalog
+from ingestion.catalog.load import apply_catalog
 from orchestration import dbt
 from warehouse import ticks
 from warehouse.clone import cloned

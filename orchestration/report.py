@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from warehouse.errors import MeterhouseError
 
 if TYPE_CHECKING:
-    from ingestion.loader import LoadResult
-
     from control.domain.documents import IssuedInvoice
+    from ingestion.loader import LoadResult
     from orchestration.deployment import Deployment
     from warehouse.ticks import Tick
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dagster import (
+    AssetKey,
     AssetSelection,
     DagsterRunStatus,
     DefaultScheduleStatus,
@@ -35,10 +37,14 @@ def everything() -> dict[str, ModelsConfig | ChecksConfig]:
     return {"models": ModelsConfig(scope="all"), "data_quality": ChecksConfig(scope="all")}
 
 
-def jobs() -> list[UnresolvedAssetJobDefinition]:
-    """All jobs of the graph."""
+def jobs(*, catalog_tables: Sequence[AssetKey]) -> list[UnresolvedAssetJobDefinition]:
+    """All jobs of the graph.
+
+    Args:
+        catalog_tables: what a tick reads but never writes.
+    """
     outgoing = AssetSelection.assets(["control", "invoices_issued"], ["control", "invoices_pushed"])
-    catalog = AssetSelection.assets(["raw", "catalog_skus"])  # selects its whole step
+    catalog = AssetSelection.assets(*catalog_tables)
     documents = AssetSelection.checks(*DOCUMENT_CHECKS)
     tick = AssetSelection.all() - outgoing - catalog - documents
     return [

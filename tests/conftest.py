@@ -1,8 +1,13 @@
-"""Fixtures for all tests: one real ClickHouse server a worker process, one set of databases a test."""
+"""Fixtures for all tests: one real ClickHouse server a worker process, one set of databases a test.
+
+Tests that need what a plain machine may lack carry a marker (NEEDS below). They are left out with a plain word at the top
+of the run; in CI a lack fails the run, because nothing may be left out there.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +20,35 @@ from warehouse import embedded
 from warehouse.client import connect
 from warehouse.migrate import migrate
 from warehouse.settings import LAYERS, Settings
+
+ROOT = Path(__file__).parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+CHROMIUM = Path("/usr/bin/chromium")
+
+# Marker -> what has to exist, and what to do about it.
+NEEDS = {
+    "needs_shared_data": (SHARED_DATA, "there is no ../shared/data beside the checkout"),
+    "needs_chromium": (CHROMIUM, "there is no /usr/bin/chromium; install Debian's package chromium"),
+}
+
+
+def _lacking() -> dict[str, str]:
+    return {marker: reason for marker, (path, reason) in NEEDS.items() if not path.exists()}
+
+
+def pytest_report_header() -> list[str]:
+    """Say what this run leaves out."""
+    return [f"LEFT OUT: tests marked {marker}, because {reason}" for marker, reason in _lacking().items()]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what this machine cannot run; refuse to in CI."""
+    lacking = _lacking()
+    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in lacking)]
+    if left_out and os.environ.get("CI") == "true":  # noqa: TID251 - a fact about the machine, not a setting of the product
+        raise pytest.UsageError("in CI nothing may be left out: " + "; ".join(lacking.values()))
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
 
 
 def make_settings(**values: object) -> Settings:

@@ -25,6 +25,7 @@ from control.ports import (
     GatewayInvoice,
     GatewayInvoiceStatus,
     GatewayMismatchError,
+    GatewayRefusedError,
     GatewayUnavailableError,
     InvoiceRequest,
     InvoiceRequestLine,
@@ -34,7 +35,7 @@ from control.ports import (
     RequiresAction,
     SavedCard,
 )
-from warehouse.errors import RefusedError, SettingsError
+from warehouse.errors import SettingsError
 
 if TYPE_CHECKING:
     from stripe.params import CustomerCreateParams, InvoiceAddLinesParamsLine
@@ -78,6 +79,10 @@ _STATUS = {
 }
 
 
+class RefusedKeyError(GatewayRefusedError, SettingsError):
+    """Stripe does not take the API key of the settings, or it lacks a permission."""
+
+
 class StripeGateway:
     """The port over Stripe's API, in the version the SDK is pinned to. May be called from several threads."""
 
@@ -114,7 +119,7 @@ class StripeGateway:
         """Stripe's id of the customer with our reference, made if needed.
 
         Raises:
-            RefusedError: Stripe does not take a value, such as the email.
+            GatewayRefusedError: Stripe does not take a value, such as the email.
         """
         if found := self._known_customer(customer.reference):
             return found
@@ -179,7 +184,7 @@ class StripeGateway:
             if invoice is not None and error.code == "resource_missing":
                 # Thrown away before, and the key brings it back for a day.
                 raise GatewayFaultError(f"Stripe's draft of {request.invoice_number} is gone; look, then use a new key") from None
-            raise _mismatch(request.invoice_number, _reason(error)) from None
+            raise _refused(request.invoice_number, error) from None
         total = stripe_units.to_units(request.total)
         if (invoice.total, invoice.currency.upper()) != (total, request.total.currency_code):
             self._discard(invoice)
@@ -214,7 +219,7 @@ class StripeGateway:
                     )
                 )
         except stripe.InvalidRequestError as error:
-            raise _mismatch(gateway_invoice_id, _reason(error)) from None
+            raise _refused(f"to finalize {gateway_invoice_id}", error) from None
         return _seen(invoice)
 
     def pay_invoice(self, gateway_invoice_id: str, payment_method_id: str, *, key: str) -> PaymentOutcome:
@@ -252,7 +257,7 @@ class StripeGateway:
 
         Raises:
             RefusedError: the amount has no exact form in Stripe's units.
-            GatewayMismatchError: Stripe knows the reference with another amount, or refuses the credit.
+            GatewayMismatchError: Stripe knows the reference with another amount.
         """
         units = -stripe_units.to_credit_units(amount)
         currency = amount.currency_code.lower()
@@ -269,7 +274,7 @@ class StripeGateway:
                     )
                 )
         except stripe.InvalidRequestError as error:
-            raise _mismatch(reference, _reason(error)) from None
+            raise _refused(f"the credit for {reference}", error) from None
         if (found.amount, found.currency) != (units, currency):
             raise _mismatch(reference, f"its credit there is {found.amount} {found.currency.upper()} in minor units, not {units}")
         return found.id
@@ -369,7 +374,7 @@ class StripeGateway:
         except stripe.InvalidRequestError as error:
             if error.code == "resource_missing":
                 return None
-            raise _mismatch(invoice_id, _reason(error)) from None
+            raise _refused("a look at the customer's invoices", error) from None
         found = [row for row in rows if _metadata(row).get(_INVOICE) == invoice_id]
         living = [row for row in found if row.status != "void"]
         if len(living) > 1:
@@ -403,7 +408,7 @@ class StripeGateway:
         Raises:
             GatewayUnavailableError: limited, lost, or the key is in flight, also at the last try.
             GatewayFaultError: Stripe's own error, or the key belongs to another request.
-            SettingsError: Stripe refuses the key.
+            RefusedKeyError: Stripe refuses the API key.
             stripe.CardError, stripe.InvalidRequestError: for the caller, who knows what they mean there.
         """
         waits = iter(_RETRY_SECONDS)
@@ -415,7 +420,7 @@ class StripeGateway:
             except (stripe.CardError, stripe.InvalidRequestError):
                 raise
             except (stripe.AuthenticationError, stripe.PermissionError):
-                raise SettingsError(f"{self._address} refuses STRIPE_API_KEY; set it to a key that may write invoices") from None
+                raise RefusedKeyError(f"{self._address} refuses STRIPE_API_KEY; set it to a key that may write invoices") from None
             except stripe.StripeError as error:
                 if not _may_repeat(error):
                     said = f"Stripe answered with an error of its own ({error.http_status})"
@@ -429,12 +434,12 @@ class StripeGateway:
         """Call Stripe where a refusal has no meaning but that somebody must look.
 
         Raises:
-            RefusedError: Stripe refuses it.
+            GatewayRefusedError: Stripe refuses it.
         """
         try:
             return self._send(call)
         except (stripe.CardError, stripe.InvalidRequestError) as error:
-            raise RefusedError(f"Stripe refuses {what}: {_reason(error)}") from None
+            raise _refused(what, error) from None
 
 
 def _seen(invoice: stripe.Invoice) -> GatewayInvoice:
@@ -535,6 +540,10 @@ def _may_repeat(error: stripe.StripeError) -> bool:
 
 def _kind(error: stripe.StripeError) -> str:
     return f"status {error.http_status}" if error.http_status else "connection lost or timed out"
+
+
+def _refused(what: str, error: stripe.CardError | stripe.InvalidRequestError) -> GatewayRefusedError:
+    return GatewayRefusedError(f"Stripe refuses {what}: {_reason(error)}")
 
 
 def _mismatch(what: str, reason: str) -> GatewayMismatchError:

@@ -9,23 +9,26 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from control.bootstrap import Control
 from control.domain.accounts import AccountRow
-from control.domain.documents import Draft, IssuedInvoice, issue, problems
+from control.domain.documents import Draft, IssuedInvoice, Kind, issue, problems
 from control.domain.money import Money
 from control.domain.numbering import format_number, series_prefix
 from control.domain.parties import Seller
 from control.domain.periods import Period
+from control.domain.taxes import AccountTax, TaxRates, tax_of
 from control.services.drafts import periods_with_drafts_before, read_drafts
 from control.services.publish import publish
+from control.services.taxes import read_tax_rates
 from control.settings import ControlSettings
 from control.store import revisions
 from control.store.documents import Numbered, insert_documents, load_documents
-from control.store.tables import accounts, closed_periods, credits_, invoices, number_series
+from control.store.tables import accounts, closed_periods, closed_taxes, credits_, invoices, number_series
 from warehouse.errors import RefusedError
 from warehouse.settings import Settings
 
@@ -40,6 +43,7 @@ class _Closing:
     as_of: datetime
     issued_at: datetime
     drafts: Sequence[Draft]
+    rates: TaxRates
     settings: ControlSettings
 
 
@@ -72,6 +76,7 @@ def close_period(
         raise RefusedError(f"{month} ends after the as-of {as_of:%Y-%m-%dT%H:%M:%SZ}; close it at an as-of from {month.end_at:%Y-%m-%d} on")
     with control.store.reading() as connection:
         closed = _closed_periods(connection)
+    rates = read_tax_rates(client, settings, at=month.end_at - timedelta(hours=1))
     if period in closed:
         drafts: list[Draft] = []
     else:
@@ -81,7 +86,7 @@ def close_period(
         drafts = read_drafts(client, settings, period)
         _check_identities(period, drafts)
     issued_at = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    closing = _Closing(period=period, as_of=as_of, issued_at=issued_at, drafts=drafts, settings=control.settings)
+    closing = _Closing(period=period, as_of=as_of, issued_at=issued_at, drafts=drafts, rates=rates, settings=control.settings)
     issued = control.store.transact(lambda connection: _close(connection, closing))
     publish(control, client, settings)
     return issued
@@ -101,6 +106,7 @@ def _close(connection: Connection, closing: _Closing) -> list[IssuedInvoice]:
     connection.execute(insert(closed_periods), row)
     buyers = _accounts(connection)
     _check_accounts(closing, buyers)
+    _freeze_taxes(connection, closing, buyers)
     _use_credits(connection, closing)
     numbered = _number(connection, closing, buyers)
     insert_documents(connection, numbered)
@@ -127,6 +133,20 @@ def _check_accounts(closing: _Closing, buyers: dict[str, AccountRow]) -> None:
     _refuse_if_any(closing.period, found)
 
 
+def _freeze_taxes(connection: Connection, closing: _Closing, buyers: dict[str, AccountRow]) -> None:
+    """Write every account's tax of the month, whether it has an invoice or not: a note for the month may come for any."""
+    taxes = {account_id: tax_of(buyer, closing.rates) for account_id, buyer in buyers.items()}
+    for draft in closing.drafts:
+        if draft.kind is Kind.INVOICE:
+            taxes[draft.account_id] = AccountTax(percent=draft.tax_percent, note=draft.tax_note)
+    rows = [
+        {"period": closing.period, "account_id": account_id, "tax_percent": tax.percent, "tax_note": tax.note, "revision": revision}
+        for (account_id, tax), revision in zip(taxes.items(), revisions.take(connection, len(taxes)), strict=True)
+    ]
+    if rows:
+        connection.execute(insert(closed_taxes), rows)
+
+
 def _use_credits(connection: Connection, closing: _Closing) -> None:
     """Take what the drafts use from the credits, refusing to overspend: 0 <= used <= amount holds after every close."""
     wanted: dict[str, list[tuple[Draft, Money]]] = defaultdict(list)
@@ -134,30 +154,30 @@ def _use_credits(connection: Connection, closing: _Closing) -> None:
         for use in draft.credit_uses:
             wanted[use.credit_id].append((draft, use.amount))
     stored = {row.credit_id: row for row in connection.execute(select(credits_))} if wanted else {}
-    found = []
-    for credit_id, uses in wanted.items():
-        credit = stored.get(credit_id)
-        if credit is None:
-            found.append(f"draft {uses[0][0].invoice_id} uses credit {credit_id!r}, which the control store does not know")
-            continue
-        strangers = [
-            draft for draft, amount in uses if (draft.account_id, amount.currency_code) != (credit.account_id, credit.currency_code)
-        ]
-        if strangers:
-            found.append(
-                f"draft {strangers[0].invoice_id} uses credit {credit_id} of account {credit.account_id} in {credit.currency_code}"
-            )
-            continue
-        used = credit.used_minor + sum(amount.minor for _, amount in uses)
-        if not 0 <= used <= credit.amount_minor:
-            granted, total = Money(credit.amount_minor, credit.currency_code), Money(used, credit.currency_code)
-            found.append(f"credit {credit_id} of {granted} would have {total} used; run the pipeline again and close then")
-            continue
-        # Compare and set: even without a serializable transaction, two spenders could not both succeed.
-        mine = update(credits_).where(credits_.c.credit_id == credit_id, credits_.c.used_minor == credit.used_minor)
-        if connection.execute(mine.values(used_minor=used)).rowcount != 1:
-            found.append(f"credit {credit_id} was used by somebody else at the same time; close again")
+    found = [complaint for credit_id, uses in wanted.items() if (complaint := _misuse(credit_id, stored.get(credit_id), uses))]
     _refuse_if_any(closing.period, found)
+    for credit_id, uses in wanted.items():
+        before = stored[credit_id].used_minor
+        used = before + sum(amount.minor for _, amount in uses)
+        # Compare and set: even without a serializable transaction, two spenders could not both succeed.
+        mine = update(credits_).where(credits_.c.credit_id == credit_id, credits_.c.used_minor == before)
+        if connection.execute(mine.values(used_minor=used)).rowcount != 1:
+            raise RefusedError(f"{closing.period} is not closed: credit {credit_id} was used by somebody else at the same time; close again")
+
+
+def _misuse(credit_id: str, credit: Row[Any] | None, uses: Sequence[tuple[Draft, Money]]) -> str | None:
+    """What is wrong with the use of one credit, in words; None where nothing is."""
+    if credit is None:
+        return f"draft {uses[0][0].invoice_id} uses credit {credit_id!r}, which the control store does not know"
+    owner = (credit.account_id, credit.currency_code)
+    for draft, amount in uses:
+        if (draft.account_id, amount.currency_code) != owner:
+            return f"draft {draft.invoice_id} uses credit {credit_id}, which is of account {owner[0]} in {owner[1]}"
+    used = credit.used_minor + sum(amount.minor for _, amount in uses)
+    if not 0 <= used <= credit.amount_minor:
+        granted, total = Money(credit.amount_minor, credit.currency_code), Money(used, credit.currency_code)
+        return f"credit {credit_id} of {granted} would have {total} used; run the pipeline again and close then"
+    return None
 
 
 def _number(connection: Connection, closing: _Closing, buyers: dict[str, AccountRow]) -> list[Numbered]:

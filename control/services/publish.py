@@ -21,7 +21,17 @@ from control.bootstrap import Control
 from control.domain.money import Money, plain
 from control.store import revisions
 from control.store.engine import Store
-from control.store.tables import accounts, budgets, closed_periods, credits_, invoice_credit_uses, invoice_lines, invoices, payments
+from control.store.tables import (
+    accounts,
+    budgets,
+    closed_periods,
+    closed_taxes,
+    credits_,
+    invoice_credit_uses,
+    invoice_lines,
+    invoices,
+    payments,
+)
 from warehouse.errors import RefusedError
 from warehouse.settings import Settings
 
@@ -164,5 +174,6 @@ _FEEDS = (
         revision=payments.c.revision,
         shape=_in_major_units,
     ),
+    _Feed(table="control_closed_taxes", rows=select(closed_taxes), revision=closed_taxes.c.revision, shape=_plain_row),
     _Feed(table="control_closed_periods", rows=select(closed_periods), revision=closed_periods.c.revision, shape=_plain_row),
 )

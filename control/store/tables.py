@@ -118,6 +118,17 @@ closed_periods = Table(
     _revision(),
 )
 
+# The tax of every account as it stood when a month closed; notes for that month use it.
+closed_taxes = Table(
+    "closed_taxes",
+    metadata,
+    Column("period", Text, ForeignKey("closed_periods.period"), primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("tax_percent", Exact, nullable=False),
+    Column("tax_note", Text, nullable=False),
+    _revision(),
+)
+
 # Frozen by triggers but for status, paid_minor and revision.
 invoices = Table(
     "invoices",

@@ -26,12 +26,13 @@ from ingestion.sql.literals import text, texts
 
 _LABELS = "Map(LowCardinality(String), String)"
 _METRICS = "Map(String, String)"
-# A Variant keeps what is no object as text. Without it a first, unusable value would count for nothing and a second be read.
+# Nullable and Variant take any value, an object or not, as the first of its name. Without them JSONExtract would pass over
+# a null or a value it cannot use, and read a second one.
 _DATA = (
-    f"Tuple({', '.join(f'{name} String' for name in DATA_TEXTS)}, sequence String, quantity String,"
+    f"Tuple({', '.join(f'{name} Nullable(String)' for name in (*DATA_TEXTS, 'sequence', 'quantity'))},"
     f" metrics Variant({_METRICS}, String), labels Variant({_LABELS}, String))"
 )
-SHAPE = f"Tuple({', '.join(f'{name} String' for name in TOP_TEXTS)}, data Variant({_DATA}, String))"
+SHAPE = f"Tuple({', '.join(f'{name} Nullable(String)' for name in TOP_TEXTS)}, data Variant({_DATA}, String))"
 
 # `":` ends a name and nothing else, so this finds each value that is neither a text nor an object; few lines have one.
 BARE = r'":\s*[^"{\s]'
@@ -41,6 +42,7 @@ MISREAD = "(?s)" + "|".join(
     (
         r"\\u00",  # an escape that can hide a name from the patterns below
         rf'"(?:{"|".join((*TOP_TEXTS, *DATA_TEXTS))})"\s*:\s*[^"n\s]',
+        r'"data"\s*:\s*\[',  # read as if its items were members
         r'"sequence"\s*:\s*(?:[^-0-9n\s]|-?[0-9]+[.eE])',
         rf'"labels"\s*:\s*\{{(?:\s*{_STRING}\s*:\s*{_STRING}\s*,)*\s*{_STRING}\s*:\s*[^"\s]',
         r":\s*-?[0-9](?:[0-9.]*[eE]|[0-9.]{15})",  # more digits than Float64 holds for certain
@@ -65,48 +67,51 @@ def plain_reading(lines: str, *, now_milliseconds: int) -> str:
 SELECT
     line_number,
     line,
-    event.id AS event_id,
-    event.source AS source,
-    event.subject AS resource_id,
-    data.account_id AS account_id,
-    data.project_id AS project_id,
-    data.region AS region,
-    data.metric AS metric,
-    data.value AS value,
-    data.resource_type AS resource_type,
-    data.state AS stated,
-    CAST(transform(event.type, {texts(TYPES)}, {list(range(len(TYPES)))}, {UNKNOWN}), 'Int8') AS kind,
-    parseDateTime64BestEffortOrZero(event.time, 3, 'UTC') AS event_at,
-    toDecimal128OrZero(data.quantity, 9) AS quantity,
-    toInt64OrZero(data.sequence) AS sequence,
-    variantElement(data.metrics, {text(_METRICS)}) AS written_metrics,
+    ifNull(event.id, '') AS event_id,
+    ifNull(event.source, '') AS source,
+    ifNull(event.subject, '') AS resource_id,
+    ifNull(data.account_id, '') AS account_id,
+    ifNull(data.project_id, '') AS project_id,
+    ifNull(data.region, '') AS region,
+    ifNull(data.metric, '') AS metric,
+    ifNull(data.value, '') AS value,
+    ifNull(data.resource_type, '') AS resource_type,
+    ifNull(data.state, '') AS stated,
+    CAST(transform(ifNull(event.type, ''), {texts(TYPES)}, {list(range(len(TYPES)))}, {UNKNOWN}), 'Int8') AS kind,
+    parseDateTime64BestEffortOrZero(ifNull(event.time, ''), 3, 'UTC') AS event_at,
+    ifNull(data.quantity, '') AS written_quantity,
+    toDecimal128OrZero(written_quantity, 9) AS quantity,
+    ifNull(data.sequence, '') AS written_sequence,
+    toInt64OrZero(written_sequence) AS sequence,
+    if(kind = {DELETED}, map(), variantElement(data.metrics, {text(_METRICS)})) AS written_metrics,
     variantElement(data.labels, {text(_LABELS)}) AS written_labels,
     mapSort(mapApply((name, written) -> (name, toDecimal128OrZero(written, 9)), written_metrics)) AS metrics,
     mapSort(written_labels) AS labels,
     multiIf(kind = {USAGE}, '', kind = {DELETED}, 'deleted', notEmpty(stated), stated, kind = {STOPPED}, 'stopped', 'running') AS state,
-    concat(event.specversion, '\\n', event.time, '\\n', data.sequence, '\\n',
-        if(kind = {USAGE}, data.quantity, arrayStringConcat(mapValues(written_metrics), '\\n'))) AS form,
+    if(kind = {USAGE}, written_quantity, arrayStringConcat(mapValues(written_metrics), '\\n')) AS numbers,
+    concat(ifNull(event.specversion, ''), '\\n', ifNull(event.time, ''), '\\n', written_sequence, '\\n', numbers) AS form,
     kind != {UNKNOWN}
-        AND startsWith(trimLeft(line), '{{')
+        AND startsWith(line, '{{')
         AND notEmpty(event_id) AND notEmpty(source) AND notEmpty(resource_id) AND notEmpty(account_id)
         AND if(kind = {USAGE},
-            notEmpty(metric) AND notEmpty(data.quantity) AND empty(stated) AND empty(resource_type) AND isNull(data.metrics),
-            empty(metric) AND empty(data.quantity) AND empty(value)
-                AND (kind = {DELETED} OR stated IN ({states})) AND (kind != {UPDATED} OR notEmpty(stated))
-                AND (isNotNull(data.metrics) OR kind = {DELETED}) AND isNull(variantElement(data.metrics, 'String')))
-        AND isNull(variantElement(data.labels, 'String'))
+            notEmpty(metric) AND notEmpty(numbers) AND empty(stated) AND empty(resource_type) AND isNull(data.metrics),
+            empty(metric) AND empty(written_quantity) AND empty(value) AND (kind = {DELETED}
+                OR (stated IN ({states}) AND (kind != {UPDATED} OR notEmpty(stated)) AND variantType(data.metrics) = {text(_METRICS)})))
+        AND variantType(data.labels) IN ({text(_LABELS)}, 'None')
+        AND variantType(event.data) = {text(_DATA)}
         AND length(arrayDistinct(mapKeys(labels))) = length(labels)
         AND length(arrayDistinct(mapKeys(metrics))) = length(metrics)
         AND NOT ({objects} OR arrayExists(written -> startsWith(written, '{{'), mapValues(labels)))
         AND event_at >= toDateTime64({text(EARLIEST)}, 3, 'UTC')
         AND event_at <= fromUnixTimestamp64Milli(toInt64({last}), 'UTC')
         AND length(line) <= {MAX_LINE_BYTES}
+        AND (notEmpty(numbers) OR empty(metrics))
         AND match(form, {text(FORM)})
         AND countSubstrings(form, '\\n') = 2 + greatest(1, length(metrics))
-        AND NOT (match(line, {text(BARE)}) AND match(line, {text(MISREAD)}))
+        AND NOT ((isNotNull(data.sequence) OR match(line, {text(BARE)})) AND match(line, {text(MISREAD)}))
         AND NOT (multiSearchAny(line, {texts(_GAPS)}) AND match(line, {text(GAP)})) AS is_plain
 FROM
 (
-    SELECT line_number, line, JSONExtract(line, {text(SHAPE)}) AS event, variantElement(event.data, {text(_DATA)}) AS data
+    SELECT line_number, line, JSONExtract(line, {text(SHAPE)}) AS event, assumeNotNull(variantElement(event.data, {text(_DATA)})) AS data
     FROM {lines}
 )"""

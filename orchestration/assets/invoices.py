@@ -9,7 +9,7 @@ from dagster import AssetKey, AssetsDefinition, Config, MaterializeResult, Resou
 from orchestration.billing import issue_month, push_documents
 from orchestration.deployment import Deployment
 from orchestration.report import PipelineRun
-from warehouse.errors import RefusedError
+from warehouse.errors import InputError, RefusedError
 
 
 class CloseConfig(Config):
@@ -43,6 +43,8 @@ def invoice_assets(*, committed: AssetKey) -> list[AssetsDefinition]:
     ) -> MaterializeResult[Any]:
         if run.report.tick is None or not run.report.is_committed:
             raise RefusedError("a month is closed only by a run that brought the pipeline to its as-of; launch the job `month_close`")
+        if run.report.unreadable:
+            raise InputError(f"events may be missing, so nothing is closed: {'; '.join(run.report.unreadable)}")
         with run.deployment.warehouse() as client, run.deployment.control() as control:
             run.report.issued = issue_month(control, client, run.deployment.settings, config.period, as_of=run.report.tick.as_of)
         return MaterializeResult(metadata={"period": config.period, "documents": len(run.report.issued)})

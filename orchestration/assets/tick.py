@@ -1,4 +1,4 @@
-"""The ledger of ticks: opened after raw is written, committed after models and checks."""
+"""A tick from its opening, after raw is written, to its commit, after models and checks."""
 
 # No postponed annotations: Dagster reads the types of configuration and resources from the functions themselves.
 
@@ -12,6 +12,9 @@ from orchestration.report import PipelineRun
 from warehouse import ticks
 from warehouse.errors import RefusedError
 
+COMPUTED = AssetKey(["ops", "computed_ticks"])
+COMMITTED = AssetKey(["ops", "committed_ticks"])
+
 
 class TickConfig(Config):
     """What to compute. Empty texts: the deployment's clock decides, and nothing is forced."""
@@ -22,7 +25,7 @@ class TickConfig(Config):
 
 
 def tick_assets(*, inputs: Sequence[AssetKey], models: Sequence[AssetKey]) -> list[AssetsDefinition]:
-    """The first and the last step of a tick.
+    """Opening, the state that is checked, and the commit.
 
     Args:
         inputs: what must be written before the tick decides its input.
@@ -51,23 +54,34 @@ def tick_assets(*, inputs: Sequence[AssetKey], models: Sequence[AssetKey]) -> li
         return MaterializeResult(metadata={"tick_id": run.report.tick.tick_id, "as_of": run.report.tick.as_of.isoformat()})
 
     @asset(
-        key=["ops", "committed_ticks"],
+        key=COMPUTED,
         group_name="ops",
         deps=models,
+        description="All tables of the tick, computed and not yet committed: what the checks of the tick judge.",
+    )
+    def computed_tick(run: ResourceParam[PipelineRun]) -> MaterializeResult[Any]:
+        if run.report.tick is None or not run.report.is_built:
+            raise RefusedError("a tick is one run that opens it and computes all models; launch the job `tick`")
+        return MaterializeResult(metadata={"tick_id": run.report.tick.tick_id})
+
+    @asset(
+        key=COMMITTED,
+        group_name="ops",
+        deps=[COMPUTED],
         description="Makes the tick what the tables reflect and the next tick starts from.",
     )
     def committed_tick(
         run: ResourceParam[PipelineRun],
     ) -> MaterializeResult[Any]:
-        if run.report.tick is None or not run.report.is_built:
-            raise RefusedError("a tick is committed only by a run that opened it and computed all models; launch the job `tick`")
+        if run.report.tick is None:
+            raise RefusedError("a tick is committed by the run that opened it; launch the job `tick`")
         run.report.raise_if_failed()
         with run.deployment.warehouse() as client:
             ticks.commit(client, run.deployment.settings, run.report.tick)
         run.report.is_committed = True
         return MaterializeResult(metadata={"tick_id": run.report.tick.tick_id})
 
-    return [opened_tick, committed_tick]
+    return [opened_tick, computed_tick, committed_tick]
 
 
 def _instant(text: str) -> datetime | None:

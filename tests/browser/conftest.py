@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from dashboards.serve import command
 from tests.warehouse.dashboards import public_tables
@@ -66,8 +66,8 @@ def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium. Without one the tests are left out, but not in CI, where that would hide them for ever."""
+def browser() -> Iterator[BrowserContext]:
+    """Headless Chromium, with one cache for all pages. Without one the tests are left out, but not in CI: there it would hide them."""
     if shutil.which(CHROMIUM) is None:
         reason = f"{CHROMIUM} is not installed; install Debian's package chromium to run the browser tests"
         if os.environ.get("CI") == "true":  # noqa: TID251 - a fact about the machine, not a setting of the product
@@ -75,22 +75,22 @@ def browser() -> Iterator[Browser]:
         pytest.skip(reason)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS))
-        yield opened
+        context = opened.new_context(viewport={"width": 1360, "height": 1200})
+        context.set_default_timeout(PAGE_MILLISECONDS)
+        yield context
         opened.close()
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: BrowserContext) -> Iterator[Page]:
     """A page of its own. At its end, the test fails if the page wrote an error or asked another server than ours for anything."""
-    context = browser.new_context(viewport={"width": 1360, "height": 1200})
-    context.set_default_timeout(PAGE_MILLISECONDS)
-    opened = context.new_page()
+    opened = browser.new_page()
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.on("request", lambda request: None if _is_ours(request.url) else complaints.append(f"asked for {request.url}"))
     yield opened
-    context.close()
+    opened.close()
     assert complaints == []
 
 

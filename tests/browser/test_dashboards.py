@@ -35,11 +35,11 @@ def totals(site: Site, where: str) -> dict[str, Decimal]:
 
 def expect_totals(page: Page, expected: dict[str, Decimal]) -> None:
     """The cards of the cost page hold these amounts, and no other currency has a card."""
-    for currency_code, total in expected.items():
-        card = page.locator(f".st-key-total_{currency_code}")
-        expect(card.get_by_test_id("stMetricValue")).to_have_text(f"{rounded_text(total, currency_code)} {currency_code}")
-        expect(card).to_contain_text(f"exactly {exact_text(total)}")
-    expect(page.get_by_test_id("stMetric")).to_have_count(len(expected))
+    ordered = sorted(expected.items())
+    values = [f"{rounded_text(total, currency_code)} {currency_code}" for currency_code, total in ordered]
+    # Lists, because a page that is being redrawn holds old and new cards at once; a list is awaited as a whole.
+    expect(page.get_by_test_id("stMetricValue")).to_have_text(values)
+    expect(page.locator("[class*=st-key-total_]")).to_contain_text([f"exactly {exact_text(total)}" for _, total in ordered])
 
 
 def open_cost(page: Page, site: Site) -> None:
@@ -74,16 +74,15 @@ def select_row(page: Page, number: int) -> None:
     page.mouse.click(box["x"] + ROW_HEIGHT / 2, box["y"] + ROW_HEIGHT * (number + 0.5))
 
 
-def rows_of(table: Locator) -> list[list[str]]:
-    """Cells of the body and the foot of a table."""
-    return [row.locator("td").all_inner_texts() for row in table.locator("tbody tr, tfoot tr").all()]
+def expect_rows(table: Locator, *rows: str) -> None:
+    """The rows of a table's body and foot, their cells parted by a space; waits until they are so."""
+    expect(table.locator("tbody tr, tfoot tr")).to_have_text(list(rows), use_inner_text=True)
 
 
 def test_the_cost_page_shows_the_totals_that_sql_gives(page: Page, site: Site) -> None:
     open_cost(page, site)
     expect_totals(page, totals(site, "charge_date >= '2026-02-01'"))
-    breakdown = page.get_by_role("table", name="Cost by service in EUR")
-    assert [row[1] for row in rows_of(breakdown)] == ["28.32", "8.00"]
+    expect_rows(page.get_by_role("table", name="Cost by service in EUR"), "Compute 28.32 78.0 %", "Network 8.00 22.0 %")
 
 
 def test_the_chart_has_a_bar_for_each_day_and_service_and_names_its_unit(page: Page, site: Site) -> None:
@@ -116,20 +115,25 @@ def test_filters_narrow_the_page_and_stand_in_its_address(page: Page, site: Site
 
 def test_choosing_a_currency_breaks_that_one_down(page: Page, site: Site) -> None:
     open_cost(page, site)
-    page.get_by_test_id("stMain").get_by_text("USD", exact=True).first.click()
-    table = page.get_by_role("table", name="Cost by resource in USD")
-    expect(table).to_be_visible()
-    assert [row[0].split()[0] for row in rows_of(table)] == ["vm-102", "vm-101", "vm-103", "bucket-7", "(unused"]
+    page.get_by_role("radio", name="USD").click()
+    expect_rows(
+        page.get_by_role("table", name="Cost by resource in USD"),
+        "vm-102 acc-boston / ml 538.92 86.4 %",
+        "vm-101 acc-boston / web 60.80 9.7 %",
+        "vm-103 acc-boston / web 19.20 3.1 %",
+        "bucket-7 acc-boston / data 3.29 0.5 %",
+        "(unused commitments) acc-boston 1.44 0.2 %",
+    )
 
 
 def test_cost_equals_invoice_lines_in_every_currency(page: Page, site: Site) -> None:
     open_cost(page, site)
-    table = page.get_by_role("table", name="From cost to invoices")
-    assert rows_of(table) == [
-        ["EUR", "36.3199875", "0.0000125", "36.32", "0.00", "0.00", "0.00", "6.90", "43.22"],
-        ["JPY", "2,485.5", "0.5", "2,486", "0", "0", "0", "249", "2,735"],
-        ["USD", "623.646396", "0.003604", "623.65", "0.00", "0.00", "-25.00", "0.00", "598.65"],
-    ]
+    expect_rows(
+        page.get_by_role("table", name="From cost to invoices"),
+        "EUR 36.3199875 0.0000125 36.32 0.00 0.00 0.00 6.90 43.22",
+        "JPY 2,485.5 0.5 2,486 0 0 0 249 2,735",
+        "USD 623.646396 0.003604 623.65 0.00 0.00 -25.00 0.00 598.65",
+    )
     expect(page.get_by_text("equals the lines of its invoices")).to_be_visible()
 
 
@@ -145,17 +149,25 @@ def test_selecting_an_invoice_shows_its_lines_and_totals(page: Page, site: Site)
     open_invoices(page, site)
     select_row(page, 4)
     expect(page.locator(".mh-facts")).to_contain_text("acc-tokyo")
-    assert rows_of(lines(page)) == [
-        ["1", "storage", "Usage", "storage-jpy", "50,000", "gib_hour", "206"],
-        ["2", "vcpu", "Usage", "vcpu-jpy", "480", "vcpu_hour", "2,280"],
-        ["", "", "", "", "", "Subtotal of 2 lines", "2,486"],
-        ["", "", "", "", "", "Credits", "0"],
-        ["", "", "", "", "", "Tax 10 %", "249"],
-        ["", "", "", "", "", "Total", "2,735"],
-    ]
+    expect_rows(
+        lines(page),
+        "1 storage Usage storage-jpy 50,000 gib_hour 206",
+        "2 vcpu Usage vcpu-jpy 480 vcpu_hour 2,280",
+        "Subtotal of 2 lines 2,486",
+        "Credits 0",
+        "Tax 10 % 249",
+        "Total 2,735",
+    )
     select_row(page, 2)
     expect(page.get_by_role("heading", name="Credit note for January 2026 (draft)")).to_be_visible()
-    assert rows_of(lines(page))[0] == ["1", "egress", "Adjustment", "egress-eur", "-37.5", "gib", "-0.80"]
+    expect_rows(
+        lines(page),
+        "1 egress Adjustment egress-eur -37.5 gib -0.80",
+        "Subtotal of 1 line -0.80",
+        "Credits 0.00",
+        "Tax 19 % -0.15",
+        "Total -0.95",
+    )
 
 
 def test_money_stands_on_the_right(page: Page, site: Site) -> None:
@@ -187,16 +199,9 @@ def test_the_lines_download_as_exact_csv(page: Page, site: Site) -> None:
 def test_the_data_quality_page_accounts_for_every_line(page: Page, site: Site) -> None:
     page.goto(site.url)
     page.get_by_role("link", name="Data quality").click()
-    table = page.get_by_role("table", name="Where every line ended")
-    expect(table).to_be_visible()
-    assert {row[0]: row[2] for row in rows_of(table)} == {
-        "Accepted": "159,980",
-        "Duplicates": "22",
-        "Conflicts": "1",
-        "Rejected": "5",
-        "Blank": "2",
-        "All lines, of 2 loaded batches": "160,010",
-    }
+    cells = page.get_by_role("table", name="Where every line ended").locator("td:last-child")
+    expect(cells).to_have_text(["159,980", "22", "1", "5", "2", "160,010"])
+    expect(page.get_by_text("In every batch the buckets add up to the lines read.")).to_be_visible()
 
 
 def test_an_empty_warehouse_is_a_clear_message_on_every_page(page: Page, empty_site: Site) -> None:

@@ -20,6 +20,7 @@ from control.ports import (
     GatewayInvoice,
     GatewayInvoiceStatus,
     GatewayMismatchError,
+    GatewayRefusedError,
     GatewayUnavailableError,
     InvoiceRequest,
     Paid,
@@ -133,6 +134,8 @@ class FakeGateway:
 
     def ensure_invoice(self, request: InvoiceRequest, *, key: str) -> GatewayInvoice:
         """The port's ensure_invoice."""
+        if request.customer_id not in self.customers:
+            raise GatewayRefusedError(f"no such customer {request.customer_id}")
 
         def look() -> GatewayInvoice | None:
             found = self._find(request.customer_id, request.invoice_id)
@@ -170,7 +173,7 @@ class FakeGateway:
         """The port's finalize_invoice."""
         invoice = self._invoices.get(gateway_invoice_id)
         if invoice is None:
-            raise GatewayMismatchError(f"no such invoice {gateway_invoice_id}")
+            raise GatewayRefusedError(f"no such invoice {gateway_invoice_id}")
 
         def look() -> GatewayInvoice | None:
             return None if invoice.seen.status is GatewayInvoiceStatus.DRAFT else invoice.seen

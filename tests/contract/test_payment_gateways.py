@@ -12,6 +12,7 @@ from control.ports import (
     GatewayFaultError,
     GatewayInvoiceStatus,
     GatewayMismatchError,
+    GatewayRefusedError,
     GatewayUnavailableError,
     Paid,
     Refused,
@@ -257,8 +258,13 @@ def test_a_draft_and_a_voided_invoice_cannot_be_paid(bench: Bench) -> None:
 def test_an_invoice_that_does_not_exist_is_refused(bench: Bench) -> None:
     _, card = a_paying_customer(bench.gateway)
     assert isinstance(bench.gateway.pay_invoice("in_nothing", card, key="k1"), Refused)
-    with pytest.raises(GatewayMismatchError):
+    with pytest.raises(GatewayRefusedError):
         bench.gateway.finalize_invoice("in_nothing", key="k2")
+
+
+def test_an_invoice_for_a_customer_that_is_gone_is_refused(bench: Bench) -> None:
+    with pytest.raises(GatewayRefusedError):
+        bench.gateway.ensure_invoice(an_invoice("cus_gone"), key="k")
 
 
 def test_a_credit_reduces_what_the_next_invoice_charges(bench: Bench) -> None:

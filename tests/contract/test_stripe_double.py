@@ -451,6 +451,12 @@ def test_the_process_tells_its_address_and_ends_on_sigterm(tmp_path: Path) -> No
         ask(url, "GET", "/_health")
 
 
+def test_a_taken_port_or_a_state_in_no_folder_is_said_in_one_sentence(server: StripeServer, tmp_path: Path) -> None:
+    for option in (["--port", str(server.port)], ["--state", str(tmp_path / "no" / "state.db")]):
+        done = subprocess.run([sys.executable, "-m", "control.testing.stripe_server", *option], capture_output=True, text=True, check=False)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
 def test_basic_authentication_is_not_taken_for_a_key(server: StripeServer) -> None:
     basic = base64.b64encode(b"sk_test_double:").decode()
     assert refused(server, "GET", "/v1/customers", Authorization=f"Basic {basic}")[0] == 401

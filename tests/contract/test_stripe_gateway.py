@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from control.domain.money import Money
 from control.gateways.stripe import StripeGateway
-from control.ports import GatewayFaultError, GatewayMismatchError, GatewayUnavailableError, Paid
+from control.ports import GatewayFaultError, GatewayMismatchError, GatewayRefusedError, GatewayUnavailableError, Paid
 from tests.contract.benches import TEST_KEY, StripeBench, with_sdk
 from tests.contract.builders import a_customer, a_final_invoice, a_paying_customer, an_invoice, new_key, push, usd
 from warehouse.errors import RefusedError, SettingsError
@@ -143,7 +143,7 @@ def test_a_customer_is_made_once_although_stripes_search_lags(stripe: StripeBenc
 
 
 def test_a_customer_that_stripe_does_not_take_is_refused_with_its_reason(stripe: StripeBench) -> None:
-    with pytest.raises(RefusedError, match=r"Stripe refuses the customer of account acc-42: .*40"):
+    with pytest.raises(GatewayRefusedError, match=r"Stripe refuses the customer of account acc-42: .*40"):
         stripe.gateway.ensure_customer(a_customer(reference="d" * 501), key="k")
 
 
@@ -204,6 +204,7 @@ def test_a_wrong_key_is_a_setting_to_correct_and_is_not_shown(stripe: StripeBenc
     stripe.server.gateway.revoked_keys.add("rk_test_revokedlongago")
     with pytest.raises(SettingsError) as caught:
         gateway.ensure_customer(a_customer(), key="k")
+    assert isinstance(caught.value, GatewayRefusedError)
     assert "STRIPE_API_KEY" in str(caught.value)
     assert "revokedlongago" not in str(caught.value)
     assert "\n" not in str(caught.value)

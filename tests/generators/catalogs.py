@@ -152,11 +152,11 @@ def invent_catalogs(chance: Chance, prefix: str, moments: Moments) -> Shelves:
         for account in accounts:
             if chance.percent(15):
                 _invent_prices(chance, shelves, meter, currency=account.currency_code, account_id=account.account_id)
-            if chance.percent(30):
+            if chance.percent(45 if account is accounts[0] else 15):  # most traffic is the first account's
                 _invent_commitments(chance, prefix, shelves, meter, account)
     _invent_discounts(chance, prefix, shelves, accounts)
     for account in accounts:
-        _invent_credits(chance, prefix, shelves, account)
+        _invent_credits(chance, prefix, shelves, account, is_main=account is accounts[0])
     return shelves
 
 
@@ -193,7 +193,7 @@ def _invent_accounts(chance: Chance, prefix: str, shelves: Shelves) -> list[Acco
     for number in range(chance.pick((1, 2, 3, 2, 1, 6))):
         account = Account(
             account_id=f"{prefix}{chance.pick(('acc', 'Acc', 'acc-'))}{number}",
-            name=f"Account {number}",
+            name=chance.pick((f"Account {number}", 'Müller, Söhne & "Co"')),
             currency_code=chance.pick(("USD", "EUR", "JPY", "KWD")),
             country_code=chance.pick(("DE", "US", "CA", "JP", "KW")),
             tax_id=chance.pick(("", "", f"TAX{number}")),
@@ -230,7 +230,7 @@ def _invent_prices(chance: Chance, shelves: Shelves, meter: Meter, *, currency: 
     if account_id and len(versions) > 1:
         versions = versions[1:]  # a contract that begins during the story beats the list price from then on
     for number, (start, end) in enumerate(versions):
-        if chance.percent(8):
+        if chance.percent(8 if len(versions) == 1 else 16):
             continue
         whole_months = all(edge is None or edge in timeline.month_starts for edge in (start, end))
         models = ("per_unit", "graduated", "package", "volume", "volume") if whole_months else ("per_unit", "graduated", "package")
@@ -265,11 +265,12 @@ def _with_terms(chance: Chance, price: Price, scale: Scale) -> Price:
 
 
 def _invent_commitments(chance: Chance, prefix: str, shelves: Shelves, meter: Meter, account: Account) -> None:
-    """One or two on the same SKU, overlapping; mostly for some hours, seldom for weeks."""
+    """One to three on the same SKU, overlapping; mostly for some hours, seldom for weeks."""
     timeline = shelves.timeline
-    for number in range(chance.between(1, 2)):
-        start = max(timeline.start, shelves.moments.hour(chance))
-        length = chance.pick((1, 3, 6, 24, 2, 200)) * HOUR
+    start = max(timeline.start, shelves.moments.hour(chance))
+    for number in range(chance.between(1, 3)):
+        start = max(timeline.start, shelves.moments.hour(chance)) if chance.percent(30) else start
+        length = chance.pick((1, 3, 6, 2, 24, 30)) * HOUR
         commitment = Commitment(
             commitment_id=f"{prefix}commit{chance.between(0, 99)}-{meter.sku.sku_id}-{account.account_id}-{number}",
             account_id=account.account_id,
@@ -278,7 +279,7 @@ def _invent_commitments(chance: Chance, prefix: str, shelves: Shelves, meter: Me
             unit_price=Fraction(chance.pick(meter.scale.prices)),
             currency_code=account.currency_code,
             valid_from=start,
-            valid_to=None if chance.percent(3) else start + length,
+            valid_to=None if chance.percent(2) else start + length,
         )
         shelves.commitments.add(commitment, *shelves.presence(chance, late=8, gone=6))
 
@@ -304,11 +305,11 @@ def _invent_discounts(chance: Chance, prefix: str, shelves: Shelves, accounts: l
         shelves.discounts.add(discount, *shelves.presence(chance, late=12, gone=8))
 
 
-def _invent_credits(chance: Chance, prefix: str, shelves: Shelves, account: Account) -> None:
+def _invent_credits(chance: Chance, prefix: str, shelves: Shelves, account: Account, *, is_main: bool) -> None:
     """Small and large, some ending exactly at a month's start (no overlap) or reaching one hour into it, some granted late."""
     timeline = shelves.timeline
     minor_unit = {"USD": "0.01", "EUR": "0.01", "JPY": "1", "KWD": "0.001"}[account.currency_code]
-    for number in range(chance.pick((0, 1, 1, 2, 3))):
+    for number in range(chance.pick((1, 2, 3) if is_main else (0, 1, 1, 2))):
         edge = chance.pick(timeline.month_starts)
         valid_to = chance.pick((None, edge, edge + HOUR, hour_of(timeline.end) + DAY))
         valid_from = chance.pick((None, None, edge, edge - 2 * HOUR))
@@ -317,7 +318,7 @@ def _invent_credits(chance: Chance, prefix: str, shelves: Shelves, account: Acco
         credit = Credit(
             credit_id=f"{prefix}credit{chance.between(0, 99)}-{number}-{account.account_id}",
             account_id=account.account_id,
-            amount=Fraction(chance.pick(("5", "1", "20", "1000", "1000000", minor_unit))),
+            amount=Fraction(chance.pick(("5", "1", "1", "2", "20", "1000", "1000000", minor_unit))),
             currency_code=account.currency_code,
             valid_from=valid_from,
             valid_to=valid_to,

@@ -38,6 +38,7 @@ _COLUMNS = {
         "country_code",
         "tax_id",
         "is_tax_exempt",
+        "email",
         "gateway",
         "payment_terms_days",
     ],

@@ -38,16 +38,21 @@ class Traffic:
     meters: Sequence[Meter]
     account_ids: Sequence[str]
     events: list[JsonObject] = field(default_factory=list)
+    identities: set[tuple[str, str]] = field(default_factory=set)
 
     def instant(self) -> int:
         return self.moments.instant(self.chance)
 
     def add(self, kind: str, subject: str, source: str, instant: int, data: JsonObject) -> JsonObject:
-        """One more event, with an id whose byte order is not the order of making."""
-        number = len(self.events)
+        """One more event, with an id whose byte order is not the order of making; seldom the id of another source's event."""
+        event_id = f"{self.prefix}{self.chance.pick(('e', 'E', 'a', 'z'))}-{len(self.events)}"
+        if self.events and self.chance.percent(25) and self.events[-1]["source"] != source:
+            event_id = str(self.events[-1]["id"])
+        event_id = event_id if (source, event_id) not in self.identities else f"{event_id}+"
+        self.identities.add((source, event_id))
         event: JsonObject = {
             "specversion": "1.0",
-            "id": f"{self.prefix}{self.chance.pick(('e', 'E', 'a', 'z'))}-{number}",
+            "id": event_id,
             "source": source,
             "type": kind,
             "subject": subject,
@@ -103,12 +108,14 @@ def _record_usage(traffic: Traffic, meter: Meter | None) -> None:
     chance = traffic.chance
     subject, source, owner = traffic.resource(), traffic.source(), traffic.owner()
     instant = traffic.instant()
-    for _ in range(chance.between(1, 4)):
+    for _ in range(chance.between(1, 5)):
         if chance.percent(60):
             instant = traffic.instant()
         if chance.percent(15):
             owner = traffic.owner()
-        if chance.percent(15):
+        elif chance.percent(20):
+            owner = {**owner, "region": chance.pick(REGIONS)}
+        if chance.percent(25):
             source = traffic.source()
         data = {**owner, "metric": meter.sku.metric if meter else f"{traffic.prefix}unheard-of", "quantity": _quantity(chance, meter)}
         if chance.percent(40):
@@ -129,17 +136,20 @@ def _live(traffic: Traffic) -> None:
     owner, metrics = traffic.owner(), _metrics(traffic)
     for source in dict.fromkeys(traffic.source() for _ in range(2 if chance.percent(15) else 1)):
         kind = chance.pick(("created", "started", "updated"))
+        gap = 0
         for _ in range(chance.between(1, 5)):
             if chance.percent(25):
                 owner = {**owner, **chance.pick((traffic.owner(), {"account_id": traffic.account_id()}))}
             if chance.percent(40):
                 metrics = _metrics(traffic)
             _change(traffic, kind, subject, source, instant=instant, owner=owner, metrics=metrics)
-            instant += chance.pick(_GAPS)
+            gap = chance.pick(_GAPS)
+            instant += gap
             kind = chance.pick(("updated", "stopped", "started", "updated", "deleted", "created"))
         if chance.percent(98):
             # Most lives end soon: an open one is billed for every hour up to as-of.
-            late = chance.between(1, 4) * DAY if chance.percent(5) else 0
+            # At an equal instant its sequence might put it before the last state, hence the millisecond.
+            late = chance.between(1, 4) * DAY if chance.percent(5) else int(gap == 0)
             _change(traffic, "deleted", subject, source, instant=instant + late, owner=owner, metrics={})
 
 

@@ -43,12 +43,22 @@ class StripeServer:
         webhook_url: str | None = None,
         search_delay_seconds: float = 0.0,
     ) -> None:
-        """`port` 0 takes a free one; `state` is a file that keeps customers, invoices and the rest over restarts."""
+        """`port` 0 takes a free one; `state` is a file that keeps customers, invoices and the rest over restarts.
+
+        Raises:
+            InputError: the state cannot be opened.
+            OSError: the port is taken.
+            ApiError: the webhook leads off this machine.
+        """
         self.gateway = Gateway(Store(state), search_delay_seconds=search_delay_seconds)
-        self._http = _Http((_HOST, port), self.gateway)
+        try:
+            self.webhook_secret = self.gateway.add_webhook(webhook_url) if webhook_url else ""
+            self._http = _Http((_HOST, port), self.gateway)
+        except (ApiError, OSError):
+            self.gateway.close()
+            raise
         self.port: int = self._http.server_address[1]
         self.gateway.base_url = self.url
-        self.webhook_secret = self.gateway.add_webhook(webhook_url) if webhook_url else ""
         self._thread = threading.Thread(target=self._http.serve_forever, args=(_POLL_SECONDS,), name="stripe-test-gateway", daemon=True)
         self._thread.start()
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from warehouse.errors import InputError
+
 Json = dict[str, Any]
 
 _SCHEMA = """
@@ -39,10 +41,17 @@ class Store:
     """Objects by (`object`, `id`), in order of creation, and replies by idempotency key. One transaction at a time."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """`path` is a file that outlives the process; None keeps everything in memory."""
+        """`path` is a file that outlives the process; None keeps everything in memory.
+
+        Raises:
+            InputError: the file cannot be opened, or is something else.
+        """
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
-        self._connection.executescript(_SCHEMA)
+        try:
+            self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+            self._connection.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise InputError(f"{path} cannot hold the test gateway's state: {error}") from error
 
     def close(self) -> None:
         """Close the file. The store is of no use afterwards."""

@@ -75,9 +75,10 @@ discounts as (
         hours.account_id as account_id,
         hours.sku_id as sku_id,
         hours.hour_at as hour_at,
-        argMax(
+        -- The most specific scope, then the larger percent; the id only decides which of two equals is named.
+        argMin(
             (discounts.discount_id, discounts.percent),
-            (transform(toString(discounts.scope_type), ['sku', 'service', 'all'], [3, 2, 1], 0), discounts.percent, discounts.discount_id)
+            (indexOf(['sku', 'service', 'all'], toString(discounts.scope_type)), -discounts.percent, discounts.discount_id)
         ) as best
     from (
         select hours.account_id, hours.sku_id, hours.hour_at, services.service, arrayJoin([hours.account_id, '']) as holder_id

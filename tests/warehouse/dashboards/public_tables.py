@@ -19,7 +19,8 @@ from warehouse.settings import Settings
 AS_OF = datetime(2026, 2, 11, tzinfo=UTC)
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
-_DDL = {
+# As contracted in dbt_project/models; test_public_tables.py holds them against each other.
+DDL = {
     "rating.charges_daily": """
         account_id String, project_id String, resource_id String, region String, sku_id String, service String, charge_date Date,
         charge_type String, price_id String, currency_code String, quantity Decimal(76, 12), unit String,
@@ -167,7 +168,7 @@ _LINES = {
 
 def create(client: Client, settings: Settings) -> None:
     """Create the public tables the pages read, empty. The databases and the tables of `ops` exist already."""
-    for name, columns in _DDL.items():
+    for name, columns in DDL.items():
         client.command(f"CREATE TABLE {_table(settings, name)} ({columns}) ENGINE = MergeTree ORDER BY account_id")
 
 

@@ -18,10 +18,10 @@ depends_on = None
 
 # Columns of an issued document that may still change; all others are frozen.
 _MUTABLE = frozenset({"status", "paid_minor", "revision"})
-_APPEND_ONLY = ("invoice_lines", "invoice_credit_uses", "closed_periods", "ledger_postings")
+_APPEND_ONLY = ("invoice_lines", "invoice_credit_uses", "closed_periods", "closed_taxes", "ledger_postings")
 _TABLES = (
     "leases", "ledger_postings", "payments", "gateway_customers", "invoice_credit_uses", "invoice_lines", "invoices",
-    "closed_periods", "budgets", "credits", "accounts", "number_series", "counters", "deployment",
+    "closed_taxes", "closed_periods", "budgets", "credits", "accounts", "number_series", "counters", "deployment",
 )  # fmt: skip
 
 
@@ -119,6 +119,13 @@ def _create_documents() -> None:
         _primary_key("closed_periods", "period"),
     )
     op.create_table(
+        "closed_taxes",
+        *(_text("period"), _text("account_id"), _text("tax_percent"), _text("tax_note"), _bigint("revision")),
+        _primary_key("closed_taxes", "period", "account_id"),
+        _foreign_key("closed_taxes", "period", "closed_periods"),
+        _foreign_key("closed_taxes", "account_id", "accounts"),
+    )
+    op.create_table(
         "invoices",
         *(_text("invoice_id"), _text("invoice_number"), _text("seller_key"), _bigint("series_number"), _text("kind"), _text("account_id")),
         *(_text("period"), _text("adjusted_period"), _text("status"), _text("currency_code")),
@@ -151,7 +158,7 @@ def _create_documents() -> None:
         _foreign_key("invoice_credit_uses", "credit_id", "credits"),
     )
     for table, column in (
-        *((table, "revision") for table in ("closed_periods", "invoices", "invoice_lines", "invoice_credit_uses")),
+        *((table, "revision") for table in ("closed_periods", "closed_taxes", "invoices", "invoice_lines", "invoice_credit_uses")),
         *(("invoices", column) for column in ("period", "status")),
     ):
         _index(table, column)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from conftest import CatalogFolder
 
 SHARED = Path(__file__).parents[5] / "shared"
-pytestmark = [pytest.mark.needs_shared_data, pytest.mark.skipif(not SHARED.is_dir(), reason="no ../shared beside the checkout")]
+pytestmark = pytest.mark.needs_shared_data
 
 
 @pytest.mark.parametrize("is_full", [False, True])

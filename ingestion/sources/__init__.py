@@ -1,0 +1,1 @@
+"""Where event files come from. What happens to their lines is loader.py's."""

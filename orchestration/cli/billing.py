@@ -1,0 +1,197 @@
+"""`run`, `rebuild`, `close`, `push`, `invoice list|show`, `explain`."""
+# ruff: noqa: PLC0415 - what a verb needs is imported when it runs: `meterhouse sql` must not wait for Dagster
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestration import invoices
+from orchestration.cli.arguments import AsOf, OptionalPeriod, Period, deployment, parse_instant
+from orchestration.cli.output import Format, FormatOption, default_format, emit, table
+from orchestration.quality.gate import open_gate
+from orchestration.session import open_warehouse
+from warehouse.errors import InputError, RefusedError
+
+if TYPE_CHECKING:
+    from control.domain.payments import PushOutcome
+    from orchestration.pipeline import RebuildRange
+    from orchestration.report import RunReport
+
+RUN_COLUMNS = (
+    "tick_id", "as_of", "previous_as_of", "catalog_version", "files_loaded", "rows_read", "rows_accepted", "rows_rejected",
+    "check_count", "warning_count", "seconds",
+)  # fmt: skip
+PUSH_COLUMNS = (
+    "invoice_id",
+    "invoice_number",
+    "account_id",
+    "kind",
+    "gateway",
+    "currency_code",
+    "amount",
+    "result",
+    "reason_code",
+    "message",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command("run")(run)
+    app.command("rebuild")(rebuild)
+    app.command("close")(close)
+    app.command("push")(push)
+    group = typer.Typer(help="Documents, drafts included.", no_args_is_help=True)
+    group.command("list")(list_invoices)
+    group.command("show")(show)
+    app.add_typer(group, name="invoice")
+    app.command("explain")(explain)
+
+
+def run(as_of: AsOf = None, output: FormatOption = None) -> None:
+    """One tick: landing zone, models, checks. Repeating it without new input changes nothing."""
+    _tick("meterhouse run", as_of=as_of, rebuild=None, output=output)
+
+
+def rebuild(
+    start: Annotated[
+        datetime | None, typer.Option("--from", parser=parse_instant, metavar="TS", help="First instant; default: all.")
+    ] = None,
+    end: Annotated[datetime | None, typer.Option("--to", parser=parse_instant, metavar="TS", help="End, exclusive; default: all.")] = None,
+    output: FormatOption = None,
+) -> None:
+    """Recompute from raw. It yields the tables that the incremental runs made, to the last digit."""
+    if start and end and start >= end:
+        raise typer.BadParameter("--from must be before --to")
+    from orchestration.pipeline import RebuildRange
+
+    _tick("meterhouse rebuild", as_of=None, rebuild=RebuildRange(start=start, end=end), output=output)
+
+
+def close(period: Period, as_of: AsOf = None, output: FormatOption = None) -> None:
+    """Bring the pipeline to its as-of, check everything and issue the invoices of a month. Repeating it changes nothing."""
+    invoices.refuse_unfinished(period, as_of)
+    here = deployment()
+    with open_gate(here.settings) as gate, here.alone("meterhouse close"), open_warehouse(here) as client:
+        from orchestration.pipeline import close_month
+
+        report = close_month(here, gate, period, as_of=as_of)
+        _warn(report)
+        emit(invoices.find(client, here.settings, period=period, is_issued=True), invoices.COLUMNS, output)
+
+
+def push(period: OptionalPeriod = None, output: FormatOption = None) -> None:
+    """Send issued, unpaid documents to each account's gateway. Repeating it never charges twice."""
+    from orchestration.billing import push_documents
+
+    here = deployment()
+    with open_warehouse(here) as client, here.control() as control:
+        outcomes = push_documents(control, client, here.settings, period)
+    emit([push_row(outcome) for outcome in outcomes], PUSH_COLUMNS, output)
+    _raise_if_unsettled(outcomes)
+
+
+def list_invoices(period: OptionalPeriod = None, output: FormatOption = None) -> None:
+    """All documents of a month or of all months; drafts have no number."""
+    here = deployment()
+    with open_warehouse(here) as client:
+        emit(invoices.find(client, here.settings, period=period), invoices.COLUMNS, output)
+
+
+def show(
+    document: Annotated[str, typer.Argument(metavar="NUMBER", help="An invoice number, or the invoice_id of a draft.")],
+    output: FormatOption = None,
+) -> None:
+    """One document with its lines."""
+    here = deployment()
+    with open_warehouse(here) as client:
+        invoice = invoices.get(client, here.settings, document)
+        lines = invoices.lines(client, here.settings, invoice["invoice_id"])
+    match output or default_format(sys.stdout):
+        case Format.JSON:
+            emit([{**invoice, "lines": lines}], (*invoices.COLUMNS, "lines"), Format.JSON)
+        case Format.TSV:
+            emit(lines, invoices.LINE_COLUMNS, Format.TSV)
+        case Format.TABLE:
+            heads = [{"field": name, "value": invoice[name]} for name in invoices.COLUMNS if invoice[name] not in ("", None)]
+            sys.stdout.write("\n".join([*table(heads, ("field", "value"))[2:], "", *table(lines, invoices.SHOWN_LINE_COLUMNS), ""]))
+
+
+def explain(
+    document: Annotated[str, typer.Argument(metavar="NUMBER", help="An invoice number, or an invoice_id.")],
+    sku: Annotated[str | None, typer.Option("--sku", metavar="SKU", help="Only this SKU.")] = None,
+    output: FormatOption = None,
+) -> None:
+    """An invoice down to its hours, resources, prices and event ids."""
+    from orchestration.explain import explain as evidence
+
+    here = deployment()
+    with open_warehouse(here) as client:
+        columns, rows = evidence(client, here.settings, document, sku_id=sku)
+    emit([dict(zip(columns, row, strict=True)) for row in rows], columns, output)
+
+
+def push_row(outcome: PushOutcome) -> dict[str, Any]:
+    """One document of a push."""
+    return {
+        "invoice_id": outcome.invoice_id,
+        "invoice_number": outcome.invoice_number,
+        "account_id": outcome.account_id,
+        "kind": outcome.kind,
+        "gateway": outcome.gateway,
+        "currency_code": outcome.amount.currency_code,
+        "amount": outcome.amount.amount,
+        "result": str(outcome.result),
+        "reason_code": outcome.reason_code,
+        "message": outcome.message,
+    }
+
+
+def run_row(report: RunReport, *, seconds: float) -> dict[str, Any]:
+    """One tick."""
+    if report.tick is None:
+        raise ValueError("a run that ended well has opened a tick")
+    return {
+        "tick_id": report.tick.tick_id,
+        "as_of": report.tick.as_of,
+        "previous_as_of": report.tick.previous_as_of,
+        "catalog_version": report.tick.catalog_version,
+        "files_loaded": len(report.loads),
+        "rows_read": sum(load.rows_read for load in report.loads),
+        "rows_accepted": sum(load.accepted for load in report.loads),
+        "rows_rejected": sum(load.rejected for load in report.loads),
+        "check_count": len(report.checks),
+        "warning_count": len(report.warnings),
+        "seconds": round(seconds, 1),
+    }
+
+
+def _tick(holder: str, *, as_of: datetime | None, rebuild: RebuildRange | None, output: Format | None) -> None:
+    here = deployment()
+    started = time.monotonic()
+    with open_gate(here.settings) as gate, here.alone(holder), open_warehouse(here):
+        from orchestration.pipeline import run_tick
+
+        report = run_tick(here, gate, as_of=as_of, rebuild=rebuild)
+    emit([run_row(report, seconds=time.monotonic() - started)], RUN_COLUMNS, output)
+    _warn(report)
+    if report.unreadable:
+        raise InputError("; ".join(report.unreadable))
+
+
+def _warn(report: RunReport) -> None:
+    for check in report.warnings:
+        print(f"meterhouse: warning: {check.name}: {check.figures}", file=sys.stderr)
+
+
+def _raise_if_unsettled(outcomes: Sequence[PushOutcome]) -> None:
+    """A gateway that did not answer is a push that has not ended: whoever scripts it must repeat it."""
+    left = [outcome.invoice_number for outcome in outcomes if outcome.result == "unavailable"]
+    if left:
+        raise RefusedError(f"{len(left)} documents wait for their gateway, {left[0]} first; push again")

@@ -1,0 +1,85 @@
+"""The entry point: puts the verbs together and turns every end into an exit code.
+
+0 done, 1 failed (one sentence on stderr, no traceback), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import FrameType
+from typing import NoReturn
+
+import typer
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from orchestration.cli import billing, catalog, demo, loading, services, warehouse_verbs
+from warehouse.errors import MeterhouseError
+from warehouse.settings import load_settings
+
+FAILED = 1
+
+app = typer.Typer(
+    name="meterhouse",
+    help="The billing system of a cloud, built on its data warehouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (demo, services, warehouse_verbs, catalog, loading, billing):
+    module.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app(args=arguments, prog_name="meterhouse")
+    except MeterhouseError as error:
+        _fail(str(error))
+    except ClickHouseError as error:
+        _fail(f"the warehouse refused a statement: {clickhouse_reason(error)}")
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output is gone; Python would complain once more while it flushes
+        sys.exit(FAILED)
+    except Exception as error:  # noqa: BLE001 - the last resort: a user never sees a traceback, but a developer needs it
+        _fail(f"internal error, {type(error).__name__}: {first_line(str(error))}{_kept_trace()}")
+    sys.exit(0)
+
+
+def clickhouse_reason(error: ClickHouseError) -> str:
+    """The server's own sentence, without the driver's frame around it."""
+    text = first_line(str(error))
+    start = text.find("DB::Exception: ")
+    return text[start + len("DB::Exception: ") :].partition(" (for url ")[0] if start >= 0 else text
+
+
+def first_line(text: str) -> str:
+    """The first line that says something."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no message")
+
+
+def _fail(sentence: str) -> NoReturn:
+    print(f"meterhouse: {sentence}", file=sys.stderr)
+    sys.exit(FAILED)
+
+
+def _kept_trace() -> str:
+    """Write the traceback where a developer finds it, and say where."""
+    try:
+        log = load_settings().home / "logs" / "errors.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as file:
+            file.write(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv[1:2])}\n{traceback.format_exc()}\n")
+    except (OSError, MeterhouseError):
+        return ""
+    return f"; the traceback is in {log}"
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End as after Ctrl-C, so that servers this command started are stopped and its lease is given back."""
+    sys.exit(FAILED)
