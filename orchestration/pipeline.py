@@ -21,6 +21,7 @@ from orchestration.deployment import Deployment
 from orchestration.quality.gate import QualityGate
 from orchestration.report import PipelineRun, RunReport
 from orchestration.schedules import everything
+from warehouse.ticks import EPOCH, FOREVER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +81,7 @@ def _execute(deployment: Deployment, gate: QualityGate, job: str, config: Mappin
 
 
 def _tick_config(as_of: datetime | None, rebuild: RebuildRange | None) -> TickConfig:
-    def text(instant: datetime | None) -> str:
-        return instant.isoformat() if instant else ""
-
-    wanted = rebuild or RebuildRange()
-    return TickConfig(as_of=text(as_of), rebuild_from=text(wanted.start), rebuild_to=text(wanted.end))
+    asked = as_of.isoformat() if as_of else ""
+    if rebuild is None:
+        return TickConfig(as_of=asked)
+    return TickConfig(as_of=asked, rebuild_from=(rebuild.start or EPOCH).isoformat(), rebuild_to=(rebuild.end or FOREVER).isoformat())

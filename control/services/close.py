@@ -162,7 +162,7 @@ def _use_credits(connection: Connection, closing: _Closing) -> None:
         # Compare and set: even without a serializable transaction, two spenders could not both succeed.
         mine = update(credits_).where(credits_.c.credit_id == credit_id, credits_.c.used_minor == before)
         if connection.execute(mine.values(used_minor=used)).rowcount != 1:
-            raise RefusedError(f"{closing.period} is not closed: credit {credit_id} was used by somebody else at the same time; close again")
+            raise RefusedError(f"{closing.period} is not closed: somebody else used credit {credit_id} meanwhile; close again")
 
 
 def _misuse(credit_id: str, credit: Row[Any] | None, uses: Sequence[tuple[Draft, Money]]) -> str | None:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -73,29 +74,30 @@ class World:
             }
             assert (verify_ledger(control), verify_hashes(control)) == ([], [])
             with control.store.reading() as connection:
-                customers = set(connection.execute(select(gateway_customers.c.gateway_customer_id)).scalars())
+                customers: set[str] = set(connection.execute(select(gateway_customers.c.gateway_customer_id)).scalars())
                 assert "pending" not in set(connection.execute(select(payments.c.status)).scalars())
         assert [row["amount"] for row in self._of(customers, "charge") if row["paid"]] == [8_900]
         assert sorted(row["amount"] for row in self._of(customers, "customer_balance_transaction") if row["amount"] < 0) == [-3_000, -500]
         assert len(self._of(customers, "invoice")) == 2
 
-    def _of(self, customers: set[str], kind: str) -> list[dict[str, object]]:
+    def _of(self, customers: set[str], kind: str) -> list[dict[str, Any]]:
         return [row for row in self.server.gateway.objects(kind) if row["customer"] in customers]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def server() -> Iterator[StripeServer]:
     with StripeServer() as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def moments(server: StripeServer, tmp_path_factory: pytest.TempPathFactory) -> list[Moment]:
+def moments(tmp_path_factory: pytest.TempPathFactory) -> list[Moment]:
     """One after each request that Stripe answered and each commit of the store, in the course of one push."""
-    world = World(server, tmp_path_factory.mktemp("undisturbed"))
-    found = moments_of(world.push, below="/control/", effects=lambda: len(server.gateway.requests))
-    world.check()
-    return found
+    with StripeServer() as server:
+        world = World(server, tmp_path_factory.mktemp("undisturbed"))
+        found = moments_of(world.push, below="/control/", effects=lambda: len(server.gateway.requests))
+        world.check()
+        return found
 
 
 def test_there_are_many_states_a_push_can_leave_behind(moments: list[Moment]) -> None:

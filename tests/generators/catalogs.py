@@ -123,13 +123,14 @@ class Shelves:
         """The catalog of a step."""
         accounts, skus = self.accounts.at(step), self.skus.at(step)
         known, sold = {account.account_id for account in accounts}, {sku.sku_id for sku in skus}
+        scopes = {"sku": sold, "service": {sku.service for sku in skus}, "all": {""}}
         return Catalog(
             accounts=accounts,
             skus=skus,
             prices=self.prices.at(step, lambda row: row.sku_id in sold and (not row.account_id or row.account_id in known)),
             discounts=self.discounts.at(
                 step,
-                lambda row: (row.scope_type != "sku" or row.scope_value in sold) and (not row.account_id or row.account_id in known),
+                lambda row: row.scope_value in scopes[row.scope_type] and (not row.account_id or row.account_id in known),
             )
             + shared_discounts(),
             commitments=self.commitments.at(step, lambda row: row.sku_id in sold and row.account_id in known),
@@ -260,7 +261,8 @@ def _with_terms(chance: Chance, price: Price, scale: Scale) -> Price:
         return replace(price, tiers=tiers)
     unit_price = Fraction(chance.pick(scale.prices))
     if price.model == "package":
-        return replace(price, unit_price=unit_price, package_size=Fraction(chance.pick(scale.tier_ends)))
+        # Smaller packages at such prices would cost more a unit than the catalog accepts.
+        return replace(price, unit_price=unit_price, package_size=max(Fraction(chance.pick(scale.tier_ends)), Fraction(1, 10**7)))
     return replace(price, unit_price=unit_price)
 
 

@@ -1,0 +1,102 @@
+"""SIGKILL in every state a close can leave behind, and closes of several processes at once: each document is issued once."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from control.bootstrap import open_control
+from control.services.accounts import upsert_accounts, upsert_credits
+from control.services.close import close_period
+from control.services.show import list_invoices
+from control.services.verify import verify_hashes, verify_ledger, verify_numbers
+from control.store.tables import credits_
+from tests.control_bench.builders import AS_OF, NOW, a_credit, a_credit_note, a_draft, an_account
+from tests.control_bench.drafts import create_invoicing, put_drafts
+from tests.control_bench.killing import ended, in_child, moments_of, start_child
+from tests.control_bench.stores import control_settings, fresh_sqlite
+from warehouse.client import connect
+from warehouse.settings import Settings
+
+TABLES = ("accounts", "credits", "budgets", "invoices", "invoice_lines", "credit_uses", "payments", "closed_taxes", "closed_periods")
+
+
+class World:
+    """A month with drafts, and a store of its own that may close it."""
+
+    def __init__(self, settings: Settings, client: Client, folder: Path) -> None:
+        self.client, self.inserts = client, 0
+        self.settings = settings.model_copy(update={"control_url": SecretStr(fresh_sqlite(folder))})
+        for table in TABLES:
+            client.command(f"TRUNCATE TABLE {settings.database('raw')}.control_{table}")
+        with open_control(self.settings, control_settings()) as control:
+            upsert_accounts(control, [an_account("acc-1"), an_account("acc-2")])
+            upsert_credits(control, [a_credit(amount="10.00")])
+
+    def close(self) -> None:
+        """As a process of its own would."""
+        with open_control(self.settings, control_settings()) as control, contextlib.closing(connect(self.settings)) as client:
+            insert = client.raw_insert
+
+            def counted(*arguments: Any, **named: Any) -> None:  # noqa: ANN401 - raw_insert's own
+                insert(*arguments, **named)
+                self.inserts += 1
+
+            with patch.object(client, "raw_insert", counted):
+                close_period(control, client, self.settings, "2026-01", as_of=AS_OF, now=NOW)
+
+    def check(self) -> None:
+        """Store and warehouse hold the same three documents, whole."""
+        with open_control(self.settings, control_settings()) as control:
+            issued = list_invoices(control, "2026-01")
+            assert [(invoice.invoice_number, invoice.content.account_id, invoice.content.kind.value) for invoice in issued] == [
+                ("INV-000001", "acc-1", "credit_note"),
+                ("INV-000002", "acc-1", "invoice"),
+                ("INV-000003", "acc-2", "invoice"),
+            ]
+            assert (verify_numbers(control), verify_ledger(control), verify_hashes(control)) == ([], [], [])
+            with control.store.reading() as connection:
+                assert connection.execute(select(credits_.c.used_minor)).scalar_one() == 1_000
+        counts = {table: self._count(table) for table in TABLES}
+        assert counts == {
+            "accounts": 2, "credits": 1, "budgets": 0, "invoices": 3, "invoice_lines": 4, "credit_uses": 1, "payments": 0,
+            "closed_taxes": 2, "closed_periods": 1,
+        }  # fmt: skip
+
+    def _count(self, table: str) -> int:
+        value: int = self.client.query(f"SELECT count() FROM {self.settings.database('raw')}.control_{table} FINAL").result_rows[0][0]
+        return value
+
+
+@pytest.fixture
+def month(settings: Settings, client: Client) -> None:
+    create_invoicing(client, settings)
+    put_drafts(client, settings, a_draft("acc-1", uses=[("credit-1", 1_000)]), a_draft("acc-2", amounts=(5, 6)), a_credit_note("acc-1"))
+
+
+@pytest.mark.usefixtures("month")
+def test_a_close_killed_at_any_moment_and_repeated_issues_each_document_once(settings: Settings, client: Client, tmp_path: Path) -> None:
+    world = World(settings, client, tmp_path)
+    moments = moments_of(world.close, below="/control/", effects=lambda: world.inserts)
+    world.check()
+    assert len(moments) > 10
+    for moment in moments:
+        world = World(settings, client, tmp_path)
+        assert in_child(world.close, die_at=moment).was_killed, moment
+        world.close()
+        world.check()
+
+
+@pytest.mark.usefixtures("month")
+def test_closes_of_several_processes_at_once_issue_each_document_once(settings: Settings, client: Client, tmp_path: Path) -> None:
+    world = World(settings, client, tmp_path)
+    for pid in [start_child(world.close) for _ in range(4)]:
+        assert not ended(pid).was_killed
+    world.check()
