@@ -28,12 +28,16 @@ from dashboards.reading import analyst, cached
 from dashboards.wording import reason_text
 from warehouse.settings import Settings, load_settings
 
-_BREAKDOWNS = (
-    ("service", "Service", "services"),
-    ("project", "Project", "projects"),
-    ("account", "Account", "accounts"),
-    ("resource", "Resource", "resources"),
-)
+# Totals beside each other; in more columns a large amount would be cut off.
+CARDS_A_ROW = 4
+
+# Breakdown → its heading, what a row is, and the plural.
+_BREAKDOWNS = {
+    "service": ("Cost by service", "Service", "services"),
+    "account": ("Cost by account", "Account", "accounts"),
+    "project": ("Cost by project", "Project", "projects"),
+    "resource": ("Top resources", "Resource", "resources"),
+}
 
 
 @cached
@@ -143,13 +147,16 @@ def _show_totals(report: CostReport, cost_filter: CostFilter, reconciled: Sequen
     # Invoices are not divided by service or project: beside a part of the cost their total would mislead.
     is_whole = not (cost_filter.services or cost_filter.projects)
     invoiced = {row.currency_code: row.total_amount for row in reconciled if is_whole and row.document_count}
-    for column, (currency_code, total) in zip(st.columns(max(3, len(report.totals))), report.totals.items(), strict=False):
-        with column.container(border=True, key=f"total_{currency_code}"):
+    totals = list(report.totals.items())
+    width = min(CARDS_A_ROW, max(3, len(totals)))  # one currency alone does not fill the page
+    slots = [slot for _ in range(0, len(totals), width) for slot in st.columns(width)]
+    for slot, (currency_code, total) in zip(slots, totals, strict=False):
+        with slot.container(border=True, height="stretch", key=f"total_{currency_code}"):
             label = "Month to date" if is_running else "Month"
             st.metric(f"{label} in {currency_code}", f"{rounded_text(total, currency_code)} {currency_code}")
             notes = [f"exactly {exact_text(total)}"]
             if currency_code in invoiced:
-                documents = "drafts so far" if is_running else "invoices and notes"
+                documents = "drafts so far" if is_running else "invoices"
                 notes.append(f"{documents}: {money_text(invoiced[currency_code], currency_code)} after credits, with tax")
             st.caption("  \n".join(notes))
 
@@ -171,13 +178,22 @@ def _show_days(report: CostReport, *, period: str, currency_code: str) -> None:
 
 
 def _show_breakdowns(report: CostReport, *, currency_code: str) -> None:
-    panels = [*st.columns(2), *st.columns(2)]
-    for panel, (breakdown, heading, plural) in zip(panels, _BREAKDOWNS, strict=True):
-        with panel.container(border=True, height="stretch"):
-            st.subheader(f"Cost by {breakdown}" if breakdown != "resource" else "Top resources")
-            rows = [_share(row, report, plural=plural) for row in report.of(breakdown, currency_code)]
-            st.html(tables.breakdown(f"Cost by {breakdown} in {currency_code}", heading, f"Cost ({currency_code})", rows))
+    left, right = st.columns(2)
+    with left:
+        _show_breakdown(report, "service", currency_code=currency_code)
+        _show_breakdown(report, "account", currency_code=currency_code)
+    with right:
+        _show_breakdown(report, "project", currency_code=currency_code)
+    _show_breakdown(report, "resource", currency_code=currency_code)
     st.caption("Rows are rounded for reading; point at an amount to see all its digits. Each breakdown adds up to the total exactly.")
+
+
+def _show_breakdown(report: CostReport, breakdown: str, *, currency_code: str) -> None:
+    title, heading, plural = _BREAKDOWNS[breakdown]
+    rows = [_share(row, report, plural=plural) for row in report.of(breakdown, currency_code)]
+    with st.container(border=True):
+        st.subheader(title)
+        st.html(tables.breakdown(f"Cost by {breakdown} in {currency_code}", heading, f"Cost ({currency_code})", rows))
 
 
 def _share(row: CostRow, report: CostReport, *, plural: str) -> tables.Share:

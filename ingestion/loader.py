@@ -79,6 +79,8 @@ def load_file(client: Client, settings: Settings, path: Path, *, source_name: st
     now_milliseconds = int(now.timestamp() * 1000)
     with _stage(client, settings, now_milliseconds=now_milliseconds) as stage:
         _send(settings, stage, path, batch_id)
+        if client.query(f"SELECT count() FROM {stage.odd}").result_rows[0][0]:
+            _run(client, stage, stage.read_odd(now_milliseconds=now_milliseconds))
         _run(client, stage, find_refused(stage, batch_seq=batch_seq))
         lines, blank, accepted, duplicates, conflicts, rejected, first_at, last_at = client.query(count_lines(stage)).result_rows[0]
         if lines != blank + accepted + duplicates + conflicts + rejected:

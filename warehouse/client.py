@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
 from warehouse import embedded
 from warehouse.errors import SettingsError, WarehouseError
@@ -17,6 +17,8 @@ from warehouse.settings import Settings
 
 # A statement of a tick may run this long before the client gives up; a lost connection is noticed by TCP long before.
 STATEMENT_SECONDS = 3600
+
+_SILENT = "the warehouse at {url} does not answer; is the server up and the URL right?"
 
 User = Literal["admin", "pipeline", "analyst"]
 
@@ -93,10 +95,10 @@ def connect(settings: Settings, *, user: User = "pipeline") -> Client:
             autogenerate_session_id=False,
             send_receive_timeout=STATEMENT_SECONDS,
         )
+    except OperationalError as error:  # also a DatabaseError, but the server never answered
+        raise WarehouseError(_SILENT.format(url=target.url)) from error
     except DatabaseError as error:
         reason = "wrong user or password" if "AUTHENTICATION_FAILED" in str(error) else str(error).splitlines()[0][:300]
         raise WarehouseError(f"the warehouse at {target.url} refused user {target.user}: {reason}") from None
     except ClickHouseError as error:
-        raise WarehouseError(
-            f"the warehouse at {target.url} does not answer ({type(error).__name__}); is the server up and the URL right?"
-        ) from None
+        raise WarehouseError(_SILENT.format(url=target.url)) from error

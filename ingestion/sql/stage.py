@@ -1,7 +1,8 @@
 """The stage: tables and views that live as long as one load and turn a stream of lines into rows of `raw.incoming`.
 
-    incoming_lines ─► incoming_read ─┬─ plain ──► incoming        each arrow is a materialized view, so one INSERT
-        (Null)            (Null)     └─ careful ► (MergeTree)     runs all of them, on all cores, and no line is parsed twice
+    incoming_lines ─► incoming_read ─┬─ plain ► incoming          each of these arrows is a materialized view, so one
+        (Null)            (Null)     └───────► incoming_odd       INSERT runs them all, on all cores
+    incoming_odd ── careful ► incoming                            one more statement, where a file has such lines
 
 Nothing here is durable or shared. The names of the tables that lines are sent to carry the attempt: a request of a loader
 that died, which the server starts late, finds no table.
@@ -63,6 +64,11 @@ class Stage:
         return f"{self.settings.database('raw')}.incoming_refused"
 
     @property
+    def odd(self) -> str:
+        """The lines that cannot be read at sight."""
+        return f"{self.settings.database('raw')}.incoming_odd"
+
+    @property
     def lines(self) -> str:
         """Where lines are sent: line_number, line."""
         return f"{self.settings.database('raw')}.incoming_lines_{self.attempt}"
@@ -72,17 +78,27 @@ class Stage:
         raw = self.settings.database("raw")
         read = f"{raw}.incoming_read_{self.attempt}"
         plain = plain_reading(self.lines, now_milliseconds=now_milliseconds)
-        careful = careful_reading(f"(SELECT line_number, line FROM {read} WHERE NOT is_plain)", now_milliseconds=now_milliseconds)
         event = ", ".join(COLUMNS)
         return [
             f"CREATE TABLE {self.incoming} (line_number UInt64, is_blank Bool, reason_code LowCardinality(String), raw_line String,"
             f" identity_hash FixedString(16), content_hash UInt64,{_EVENT}) ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.refused} (line_number UInt64, is_conflict Bool, first_batch_seq UInt64) ENGINE = MergeTree ORDER BY line_number",
+            f"CREATE TABLE {self.odd} (line_number UInt64, line String) ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.lines} (line_number UInt64, line String) ENGINE = Null",
             f"CREATE TABLE {read} (line_number UInt64, line String, is_plain Bool,{_EVENT}) ENGINE = Null",
-            f"CREATE MATERIALIZED VIEW {raw}.incoming_careful_{self.attempt} TO {self.incoming} AS"
-            f" SELECT line_number, is_blank, reason_code, if(notEmpty(reason_code), raw_line, '') AS raw_line, {_HASHES}, {event} FROM ({careful})",
+            f"CREATE MATERIALIZED VIEW {raw}.incoming_sorted_{self.attempt} TO {self.odd} AS"
+            f" SELECT line_number, line FROM {read} WHERE NOT is_plain",
             f"CREATE MATERIALIZED VIEW {raw}.incoming_plain_{self.attempt} TO {self.incoming} AS"
             f" SELECT line_number, false AS is_blank, '' AS reason_code, '' AS raw_line, {_HASHES}, {event} FROM {read} WHERE is_plain",
             f"CREATE MATERIALIZED VIEW {raw}.incoming_reader_{self.attempt} TO {read} AS SELECT line_number, line, is_plain, {event} FROM ({plain})",
         ]
+
+    def read_odd(self, *, now_milliseconds: int) -> str:
+        """INSERT that reads the odd lines with care. Not a view: planning it takes long, and most files have none."""
+        careful = careful_reading(f"(SELECT line_number, line FROM {self.odd})", now_milliseconds=now_milliseconds)
+        columns = ("line_number", "is_blank", "reason_code", "raw_line", "identity_hash", "content_hash", *COLUMNS)
+        return (
+            f"INSERT INTO {self.incoming} ({', '.join(columns)})"
+            f" SELECT line_number, is_blank, reason_code, if(notEmpty(reason_code), raw_line, '') AS raw_line, {_HASHES}, {', '.join(COLUMNS)}"
+            f" FROM ({careful})"
+        )

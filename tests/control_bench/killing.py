@@ -1,32 +1,22 @@
-"""Processes that run a piece of work and die by SIGKILL at a chosen moment, as by a power cut.
+"""Processes that run a piece of work and die by SIGKILL right after one of its effects, as by a power cut.
 
-What outlives a process is what it committed and what others did for it. `moments_of` finds one moment after each such
-effect: dying at all of them is dying in every state that can be left behind.
+What outlives a process is what it committed and what others did for it: its effects. Dying after each of them, one after
+the other, is dying in every state that can be left behind.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from types import CodeType, FrameType
 from typing import Any
+from unittest.mock import patch
 
-from sqlalchemy import Engine, event
-
-
-@dataclass(frozen=True, kw_only=True)
-class Moment:
-    """The `occurrence`-th time that a line is about to run, counted from 1."""
-
-    file: str
-    line: int
-    occurrence: int
+# A class and the name of its method; each return of it is an effect.
+Effect = tuple[type, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,24 +27,25 @@ class Ended:
     was_killed: bool
 
 
-def in_child(work: Callable[[], object], *, die_at: Moment | None = None) -> Ended:
+def in_child(work: Callable[[], object], *, effects: tuple[Effect, ...] = (), die_after: int = 0) -> Ended:
     """Run `work` in a forked process and wait for its end.
 
     Args:
         work: what to do there. It opens its own connections: none of the parent's may be used on both sides.
-        die_at: the moment at which the process kills itself.
+        effects: what counts.
+        die_after: the effect, counted from 1, after which the process kills itself; 0 for never.
 
     Raises:
         AssertionError: the work failed; its traceback stands on stderr.
     """
-    return ended(start_child(work, die_at=die_at))
+    return ended(start_child(work, effects=effects, die_after=die_after))
 
 
-def start_child(work: Callable[[], object], *, die_at: Moment | None = None) -> int:
+def start_child(work: Callable[[], object], *, effects: tuple[Effect, ...] = (), die_after: int = 0) -> int:
     """The same without waiting; the process id, for `ended`."""
     pid = os.fork()
     if pid == 0:
-        _live_and_die(work, die_at)
+        _live_and_die(work, effects, die_after)
     return pid
 
 
@@ -66,80 +57,50 @@ def ended(pid: int) -> Ended:
     return Ended(pid=pid, was_killed=was_killed)
 
 
-def moments_of(work: Callable[[], object], *, below: str, effects: Callable[[], int]) -> list[Moment]:
-    """The first moment in our code, and the first one after each effect. Runs the work here, and really.
+def count_effects(work: Callable[[], object], effects: tuple[Effect, ...]) -> int:
+    """How many effects the work has. Runs it here, and really."""
+    count = 0
 
-    Args:
-        work: as for `in_child`.
-        below: part of the paths that count as our code.
-        effects: how many effects there were so far, besides commits of the control store, which are counted here.
-    """
-    seen: Counter[tuple[str, int]] = Counter()
-    found: dict[int, Moment] = {}
+    def one_more() -> None:
+        nonlocal count
+        count += 1
 
-    def each(file: str, line: int) -> None:
-        seen[file, line] += 1
-        found.setdefault(effects() + commits[0], Moment(file=file, line=line, occurrence=seen[file, line]))
-
-    with _counted_commits() as commits:
-        _trace(work, below, each)
-    return list(found.values())
+    with _watched(effects, one_more):
+        work()
+    return count
 
 
-@contextmanager
-def _counted_commits() -> Iterator[list[int]]:
-    count = [0]
-
-    def committed(_: object) -> None:
-        count[0] += 1
-
-    event.listen(Engine, "commit", committed)
-    try:
-        yield count
-    finally:
-        event.remove(Engine, "commit", committed)
-
-
-def _live_and_die(work: Callable[[], object], die_at: Moment | None) -> None:
+def _live_and_die(work: Callable[[], object], effects: tuple[Effect, ...], die_after: int) -> None:
     """The child's life. It ends without the parent's exit handlers, whose servers are not its own."""
-    occurrences = 0
+    count = 0
 
-    def each(file: str, line: int) -> None:
-        nonlocal occurrences
-        if die_at is not None and (file, line) == (die_at.file, die_at.line):
-            occurrences += 1
-            if occurrences == die_at.occurrence:
-                os.kill(os.getpid(), signal.SIGKILL)
+    def one_more() -> None:
+        nonlocal count
+        count += 1
+        if count == die_after:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     try:
-        if die_at is None:
+        with _watched(effects, one_more):
             work()
-        else:
-            _trace(work, die_at.file, each)
     except BaseException:  # noqa: BLE001 - whatever it was, the parent must see that the child failed
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
 
 
-def _trace(work: Callable[[], object], below: str, each: Callable[[str, int], None]) -> None:
-    """Run the work and call `each` before every line of files whose path contains `below`, in this thread."""
-    wanted: dict[CodeType, bool] = {}
+@contextmanager
+def _watched(effects: tuple[Effect, ...], after: Callable[[], None]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for owner, name in effects:
+            stack.enter_context(patch.object(owner, name, _followed_by(getattr(owner, name), after)))
+        yield
 
-    def in_function(frame: FrameType, what: str, _: object) -> Any:  # noqa: ANN401 - sys.settrace's own type
-        if what == "line":
-            each(frame.f_code.co_filename, frame.f_lineno)
-        return in_function
 
-    def on_call(frame: FrameType, _: str, __: object) -> Any:  # noqa: ANN401 - sys.settrace's own type
-        code = frame.f_code
-        if code not in wanted:
-            wanted[code] = below in code.co_filename
-        return in_function if wanted[code] else None
+def _followed_by(method: Callable[..., Any], after: Callable[[], None]) -> Callable[..., Any]:
+    def run(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - the method's own
+        result = method(*arguments, **named)
+        after()
+        return result
 
-    previous = sys.gettrace()
-    sys.settrace(on_call)
-    try:
-        work()
-    finally:
-        sys.settrace(previous)
+    return run

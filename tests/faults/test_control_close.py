@@ -1,29 +1,32 @@
-"""SIGKILL in every state a close can leave behind, and closes of several processes at once: each document is issued once."""
+"""SIGKILL after every effect of a close, and closes of several processes at once: each document is issued once."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.httpclient import HttpClient
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from control.bootstrap import open_control
 from control.services.accounts import upsert_accounts, upsert_credits
 from control.services.close import close_period
 from control.services.show import list_invoices
 from control.services.verify import verify_hashes, verify_ledger, verify_numbers
+from control.store.engine import Store
 from control.store.tables import credits_
 from tests.control_bench.builders import AS_OF, NOW, a_credit, a_credit_note, a_draft, an_account
 from tests.control_bench.drafts import create_invoicing, put_drafts
-from tests.control_bench.killing import ended, in_child, moments_of, start_child
+from tests.control_bench.killing import count_effects, ended, in_child, start_child
 from tests.control_bench.stores import control_settings, fresh_sqlite
 from warehouse.client import connect
 from warehouse.settings import Settings
+
+# What outlives a close: a transaction of the store, and rows in the warehouse.
+EFFECTS = ((Store, "transact"), (HttpClient, "raw_insert"))
 
 TABLES = ("accounts", "credits", "budgets", "invoices", "invoice_lines", "credit_uses", "payments", "closed_taxes", "closed_periods")
 
@@ -32,7 +35,7 @@ class World:
     """A month with drafts, and a store of its own that may close it."""
 
     def __init__(self, settings: Settings, client: Client, folder: Path) -> None:
-        self.client, self.inserts = client, 0
+        self.client = client
         self.settings = settings.model_copy(update={"control_url": SecretStr(fresh_sqlite(folder))})
         for table in TABLES:
             client.command(f"TRUNCATE TABLE {settings.database('raw')}.control_{table}")
@@ -43,14 +46,7 @@ class World:
     def close(self) -> None:
         """As a process of its own would."""
         with open_control(self.settings, control_settings()) as control, contextlib.closing(connect(self.settings)) as client:
-            insert = client.raw_insert
-
-            def counted(*arguments: Any, **named: Any) -> None:  # noqa: ANN401 - raw_insert's own
-                insert(*arguments, **named)
-                self.inserts += 1
-
-            with patch.object(client, "raw_insert", counted):
-                close_period(control, client, self.settings, "2026-01", as_of=AS_OF, now=NOW)
+            close_period(control, client, self.settings, "2026-01", as_of=AS_OF, now=NOW)
 
     def check(self) -> None:
         """Store and warehouse hold the same three documents, whole."""
@@ -82,14 +78,28 @@ def month(settings: Settings, client: Client) -> None:
 
 
 @pytest.mark.usefixtures("month")
-def test_a_close_killed_at_any_moment_and_repeated_issues_each_document_once(settings: Settings, client: Client, tmp_path: Path) -> None:
+def test_a_close_killed_after_any_effect_and_repeated_issues_each_document_once(settings: Settings, client: Client, tmp_path: Path) -> None:
     world = World(settings, client, tmp_path)
-    moments = moments_of(world.close, below="/control/", effects=lambda: world.inserts)
+    count = count_effects(world.close, EFFECTS)
     world.check()
-    assert len(moments) > 10
-    for moment in moments:
+    assert count > 7
+    for effect in range(1, count + 1):
         world = World(settings, client, tmp_path)
-        assert in_child(world.close, die_at=moment).was_killed, moment
+        assert in_child(world.close, effects=EFFECTS, die_after=effect).was_killed, effect
+        world.close()
+        world.check()
+
+
+@pytest.mark.usefixtures("month")
+def test_a_close_killed_within_its_transaction_freezes_nothing(settings: Settings, client: Client, tmp_path: Path) -> None:
+    world = World(settings, client, tmp_path)
+    statements = ((Connection, "execute"),)
+    count = count_effects(world.close, statements)
+    for statement in range(1, count + 1, 9):
+        world = World(settings, client, tmp_path)
+        assert in_child(world.close, effects=statements, die_after=statement).was_killed, statement
+        with open_control(world.settings, control_settings()) as control:
+            assert len(list_invoices(control, "2026-01")) in (0, 3)
         world.close()
         world.check()
 
