@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,6 +15,9 @@ from warehouse import embedded
 from warehouse.errors import SettingsError, WarehouseError
 from warehouse.secrets import USERS, passwords
 from warehouse.settings import Settings
+
+# What it would log stands in the exceptions that we explain.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 # A statement of a tick may run this long before the client gives up; a lost connection is noticed by TCP long before.
 STATEMENT_SECONDS = 3600

@@ -154,9 +154,10 @@ def _is_our_process(pid: int, home: Path) -> bool:
 
 
 def _reap(pid: int) -> None:
-    child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        del _children[pid]
+    """Wait for the end of a server of ours that was told to stop; a process that is exiting has lost its command line already."""
+    child = _children.pop(pid, None)
+    if child is not None:
+        child.wait()
 
 
 def _free_port() -> int:

@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS ${ops}.batches
     loaded_at DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree
-ORDER BY batch_seq;
+ORDER BY batch_seq
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Written before the first row of a batch reaches raw; lets the next load find what a crash left behind.
 CREATE TABLE IF NOT EXISTS ${ops}.batch_intents
@@ -28,7 +29,8 @@ CREATE TABLE IF NOT EXISTS ${ops}.batch_intents
     intended_at DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree
-ORDER BY batch_seq;
+ORDER BY batch_seq
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS ${ops}.rejected_events
 (
@@ -40,7 +42,8 @@ CREATE TABLE IF NOT EXISTS ${ops}.rejected_events
     rejected_at DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree
-ORDER BY (batch_seq, line_number);
+ORDER BY (batch_seq, line_number)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- A later event with the identity of an accepted one and other content. It changes nothing; it is evidence.
 CREATE TABLE IF NOT EXISTS ${ops}.event_conflicts
@@ -55,7 +58,8 @@ CREATE TABLE IF NOT EXISTS ${ops}.event_conflicts
     recorded_at DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree
-ORDER BY (batch_seq, line_number);
+ORDER BY (batch_seq, line_number)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE VIEW IF NOT EXISTS ${ops}.event_accounting AS
 SELECT

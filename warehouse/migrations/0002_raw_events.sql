@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS ${raw}.usage_events
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_at)
-ORDER BY (toStartOfHour(event_at), account_id, resource_id, metric, event_at);
+ORDER BY (toStartOfHour(event_at), account_id, resource_id, metric, event_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Lifecycle: one accepted resource.* event a row, each the full state after the change.
 -- Resource first: intervals are built from all events of a resource.
@@ -42,7 +43,8 @@ CREATE TABLE IF NOT EXISTS ${raw}.lifecycle_events
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_at)
-ORDER BY (resource_id, source, event_at, sequence, kind, event_id);
+ORDER BY (resource_id, source, event_at, sequence, kind, event_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Identities outlive raw: deduplication has no time limit.
 CREATE TABLE IF NOT EXISTS ${raw}.event_identities
@@ -54,7 +56,8 @@ CREATE TABLE IF NOT EXISTS ${raw}.event_identities
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(arrived_at)
-ORDER BY identity_hash;
+ORDER BY identity_hash
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Which windows each batch touches: a tick finds its work here without reading raw.
 CREATE TABLE IF NOT EXISTS ${raw}.usage_windows
@@ -66,7 +69,8 @@ CREATE TABLE IF NOT EXISTS ${raw}.usage_windows
     last_event_at DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree
-ORDER BY (batch_seq, hour_at);
+ORDER BY (batch_seq, hour_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS ${raw}.lifecycle_windows
 (
@@ -77,4 +81,5 @@ CREATE TABLE IF NOT EXISTS ${raw}.lifecycle_windows
     last_event_at DateTime64(3, 'UTC')
 )
 ENGINE = MergeTree
-ORDER BY (batch_seq, resource_id);
+ORDER BY (batch_seq, resource_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;

@@ -123,6 +123,19 @@ class Stage:
             rows[identity] = named
         return rows
 
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """A public table as plain rows, numbers as Decimals."""
+        key, _ = TABLES[table]
+        return [
+            {
+                **dict(zip(key, identity, strict=True)),
+                **{
+                    name: Decimal(cell.numerator) / cell.denominator if isinstance(cell, Fraction) else cell for name, cell in cells.items()
+                },
+            }
+            for identity, cells in self.read(table).items()
+        ]
+
 
 def instant(milliseconds: int) -> datetime:
     """An instant of the reference model as a datetime, exactly."""
