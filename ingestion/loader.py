@@ -1,42 +1,53 @@
 """Loads one event file as one batch: all of it or nothing, once, whatever happens in between.
 
-    bytes ─► stage (parsed once, on the server) ─► identity check ─► intent ─► raw and ops ─► ops.batches = the commit
+    bytes ─► stage (parsed once, on the server) ─► identity check ─► intent ─► raw and ops ─► row in ops.batches = the commit
 
 A crash before the commit costs a load: the next one removes what the attempt left behind. Callers hold the pipeline's
-lease, so there is one loader at a time. How a line is read stands in sql/.
+lease, so there is one loader at a time. How a line is read stands in sql/, where its bytes come from in sources/.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.summary import QuerySummary
 
-from ingestion.sources import files
-from ingestion.sql.commit import count_lines, move_rows
-from ingestion.sql.identity import find_refused
-from ingestion.sql.parquet import lines_of
+from ingestion import batches
+from ingestion.sources.content import Content, content_of
+from ingestion.sources.files import suffix_of
+from ingestion.sources.hashing import content_hash
+from ingestion.sql import identity, moving
+from ingestion.sql.moving import Counts
 from ingestion.sql.stage import Stage
 from warehouse.errors import InputError, WarehouseError
 from warehouse.settings import Settings
 from warehouse.streaming import StatementError, stream
 
-# The tables that carry rows of a batch under its batch_seq, all but the ledger itself.
-_RAW_TABLES = ("usage_events", "lifecycle_events", "event_identities", "usage_windows", "lifecycle_windows")
-_OPS_TABLES = ("rejected_events", "event_conflicts", "batch_intents")
-
 _READ_OPTIONS: dict[str, str | int] = {
-    "parallel_view_processing": 1,
-    "input_format_parallel_parsing": 1,
-    "input_format_parquet_preserve_order": 1,
-    "min_insert_block_size_rows": 262_144,  # rows of a part in the stage; larger ones cost memory, smaller ones merges
-    "min_insert_block_size_bytes": 134_217_728,
+    "parallel_view_processing": 1,  # with max_insert_threads: lines are read on all cores
     "materialized_views_ignore_errors": 0,
+    # Rows and bytes of a block in the stage. Larger ones cost memory for each core, smaller ones make more parts.
+    "min_insert_block_size_rows": 262_144,
+    "min_insert_block_size_bytes": 134_217_728,
+    # What the patterns in plain.py and careful.py rely on.
+    "allow_simdjson": 1,
+    "output_format_json_escape_forward_slashes": 0,
 }
+_OPTIONS: dict[str, str | int] = {
+    "output_format_json_escape_forward_slashes": 0,
+    "optimize_and_compare_chain": 0,  # finds nothing in our conditions, and trebles the planning of odd lines
+    # Identities of a file of many million lines go to disk instead of memory beyond this.
+    "max_bytes_before_external_group_by": 1 << 30,
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BAD_PACKING = ("ZLIB_INFLATE_FAILED", "ZSTD_DECODER_FAILED")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,147 +77,134 @@ def load_file(client: Client, settings: Settings, path: Path, *, source_name: st
         InputError: the file is missing, damaged, cut off, or changed while it was read. Nothing of it was loaded.
         WarehouseError: the server failed. Nothing of it counts as loaded.
     """
-    if files.suffix_of(path) is None:
-        raise InputError(f"{path}: not an event file; the suffix must be one of {', '.join(files.ENCODINGS)}")
-    batch_id = files.content_hash(path)
-    known = _known(client, settings, batch_id)
-    if known is not None:
-        return known
-    files.check_whole(path)
+    suffix_of(path)
     recover(client, settings)
-    batch_seq = _last_batch_seq(client, settings) + 1
-    now = settings.now()
-    now_milliseconds = int(now.timestamp() * 1000)
-    with _stage(client, settings, now_milliseconds=now_milliseconds) as stage:
-        _send(settings, stage, path, batch_id)
-        if client.query(f"SELECT count() FROM {stage.odd}").result_rows[0][0]:
-            _run(client, stage, stage.read_odd(now_milliseconds=now_milliseconds))
-        _run(client, stage, find_refused(stage, batch_seq=batch_seq))
-        lines, blank, accepted, duplicates, conflicts, rejected, first_at, last_at = client.query(count_lines(stage)).result_rows[0]
-        if lines != blank + accepted + duplicates + conflicts + rejected:
-            raise WarehouseError(
-                f"{path}: {lines} lines do not add up ({blank} blank, {accepted} accepted, {duplicates} duplicates,"
-                f" {conflicts} conflicts, {rejected} rejected); nothing was loaded, please report this file"
-            )
-        ops = settings.database("ops")
-        client.insert(f"{ops}.batch_intents", [[batch_seq, batch_id, now]], column_names=["batch_seq", "batch_id", "intended_at"])
-        for statement in move_rows(stage, batch_seq=batch_seq, batch_id=batch_id, now_milliseconds=now_milliseconds):
-            _run(client, stage, statement)
-        row = {
-            "batch_seq": batch_seq,
-            "batch_id": batch_id,
-            "source_name": source_name,
-            "location": str(path),
-            "lines": lines,
-            "blank": blank,
-            "rows_read": lines - blank,
-            "rows_accepted": accepted,
-            "rows_duplicate": duplicates,
-            "rows_conflict": conflicts,
-            "rows_rejected": rejected,
-            "first_event_at": first_at,
-            "last_event_at": last_at,
-            "loaded_at": now,
-        }
-        client.insert(f"{ops}.batches", [list(row.values())], column_names=list(row))
+    batch_id = content_hash(path)
+    known = batches.committed(client, settings, batch_id)
+    if known is not None:
+        return LoadResult(location=str(path), batch_id=batch_id, already_loaded=True, **known)
+    content = content_of(path, batch_id)
+    try:
+        counts = _Load(client, settings, path, batch_id).run(content, source_name)
+    except ClickHouseError as error:
+        raise WarehouseError(f"{path}: the warehouse failed ({str(error).splitlines()[0][:300]}); nothing of it was loaded") from error
     return LoadResult(
         location=str(path),
         batch_id=batch_id,
-        rows_read=lines - blank,
-        accepted=accepted,
-        duplicates=duplicates,
-        conflicts=conflicts,
-        rejected=rejected,
+        rows_read=counts.lines - counts.blank,
+        accepted=counts.accepted,
+        duplicates=counts.duplicates,
+        conflicts=counts.conflicts,
+        rejected=counts.rejected,
         already_loaded=False,
     )
 
 
 def recover(client: Client, settings: Settings) -> list[str]:
-    """Remove what batches that never committed left behind. Returns their ids; cheap where there are none.
-
-    Statements of a loader that died may still run on the server: they are killed first, or they would write after the
-    removal.
-    """
-    raw, ops = settings.database("raw"), settings.database("ops")
-    last = _last_batch_seq(client, settings)
-    left = client.query(f"SELECT DISTINCT batch_id FROM {ops}.batch_intents WHERE batch_seq > {last}").result_rows
-    stale = client.query(
-        "SELECT name FROM system.tables WHERE database = {database:String} AND startsWith(name, 'incoming')", parameters={"database": raw}
-    ).result_rows
-    if left or stale:
-        client.command(f"KILL QUERY WHERE startsWith(query_id, '{_query_prefix(settings)}') SYNC")
-    for name in sorted((row[0] for row in stale), reverse=True):
-        client.command(f"DROP TABLE IF EXISTS {raw}.{name} SYNC")
-    if left:
-        tables = [*(f"{raw}.{name}" for name in _RAW_TABLES), *(f"{ops}.{name}" for name in _OPS_TABLES)]
-        for table in tables:
-            client.command(f"ALTER TABLE {table} DELETE WHERE batch_seq > {last} SETTINGS mutations_sync = 2")
-    return [batch_id for (batch_id,) in left]
+    """Remove what batches that never committed left behind. Returns their ids; cheap where there are none."""
+    return batches.remove_leftovers(client, settings)
 
 
-def _known(client: Client, settings: Settings, batch_id: str) -> LoadResult | None:
-    columns = ("location", "batch_id", "rows_read", "accepted", "duplicates", "conflicts", "rejected")
-    found = client.query(
-        "SELECT location, batch_id, rows_read, rows_accepted, rows_duplicate, rows_conflict, rows_rejected"
-        f" FROM {settings.database('ops')}.batches WHERE batch_id = {{batch:String}}",
-        parameters={"batch": batch_id},
-    ).result_rows
-    return LoadResult(**dict(zip(columns, found[0], strict=True)), already_loaded=True) if found else None
+class _Load:
+    """One attempt to load one file."""
 
+    def __init__(self, client: Client, settings: Settings, path: Path, batch_id: str) -> None:
+        self._client = client
+        self._settings = settings
+        self._path = path
+        self._batch_id = batch_id
+        self._now = settings.now()
+        self._now_milliseconds = (self._now - _EPOCH) // timedelta(milliseconds=1)
+        self._stage = Stage(settings=settings, attempt=uuid.uuid4().hex[:12])
+        self._statements = 0
 
-def _last_batch_seq(client: Client, settings: Settings) -> int:
-    last: int = client.query(f"SELECT max(batch_seq) FROM {settings.database('ops')}.batches").result_rows[0][0]
-    return last
+    def run(self, content: Content, source_name: str) -> Counts:
+        """Do all of it. After an error nothing of the file counts; the next load removes what is left."""
+        batch_seq = batches.last_batch_seq(self._client, self._settings) + 1
+        with self._built_stage():
+            self._send(content)
+            self._read_odd_lines()
+            counts = self._resolve(batch_seq)
+            batches.intend(self._client, self._settings, batch_seq=batch_seq, batch_id=self._batch_id, now=self._now)
+            self._move(counts, batch_seq)
+            commit = moving.commit(
+                self._stage,
+                counts,
+                batch_seq=batch_seq,
+                batch_id=self._batch_id,
+                source_name=source_name,
+                location=str(self._path),
+                now_milliseconds=self._now_milliseconds,
+            )
+            self._run(commit)
+        return counts
 
+    @contextmanager
+    def _built_stage(self) -> Iterator[None]:
+        try:
+            for statement in self._stage.creation(now_milliseconds=self._now_milliseconds):
+                self._client.command(statement)
+            yield
+        except BaseException:
+            with suppress(ClickHouseError):  # the next load removes it; what went wrong first is what matters
+                self._client.command(self._stage.removal())
+            raise
+        self._client.command(self._stage.removal())
 
-@contextmanager
-def _stage(client: Client, settings: Settings, *, now_milliseconds: int) -> Iterator[Stage]:
-    stage = Stage(settings=settings, attempt=uuid.uuid4().hex[:12])
-    raw = settings.database("raw")
-    try:
-        for statement in stage.create(now_milliseconds=now_milliseconds):
-            client.command(statement)
-        yield stage
-    finally:
-        names = client.query(
-            "SELECT name FROM system.tables WHERE database = {database:String} AND startsWith(name, 'incoming')",
-            parameters={"database": raw},
-        ).result_rows
-        for name in sorted((row[0] for row in names), reverse=True):  # views before the tables they stand on
-            client.command(f"DROP TABLE IF EXISTS {raw}.{name} SYNC")
-
-
-def _send(settings: Settings, stage: Stage, path: Path, batch_id: str) -> None:
-    """Stream the file's bytes into the stage."""
-    is_parquet = files.suffix_of(path) == ".parquet"
-    line, structure = lines_of(path) if is_parquet else ("line", "line String")
-    statement = (
-        f"INSERT INTO {stage.lines} (line_number, line) SELECT rowNumberInAllBlocks() + 1, {line}"
-        f" FROM input('{structure}') FORMAT {'Parquet' if is_parquet else 'LineAsString'}"
-    )
-    content = files.Stream(path, batch_id)
-    try:
-        stream(
-            settings,
-            statement,
-            content,
-            query_id=f"{_query_prefix(settings)}{stage.attempt}-read",
-            encoding=files.ENCODINGS[files.suffix_of(path) or ""],
-            options=_READ_OPTIONS,
+    def _send(self, content: Content) -> None:
+        """Stream the file into the stage, where each line becomes a row."""
+        statement = (
+            f"INSERT INTO {self._stage.lines} (line_number, line) SELECT rowNumberInAllBlocks() + 1, {content.line}"
+            f" FROM input('{content.structure}') FORMAT {content.format}"
         )
-    except StatementError as error:
-        if not content.is_unchanged:
-            raise InputError(f"{path}: changed while it was read; nothing of it was loaded, load it again") from error
-        raise WarehouseError(f"{path}: {error}; nothing of it was loaded") from error
-    if not content.is_unchanged:
-        raise InputError(f"{path}: changed while it was read; nothing of it was loaded, load it again")
+        cores = self._client.query("SELECT getSetting('max_threads')").result_rows[0][0]
+        try:
+            stream(
+                self._settings,
+                statement,
+                content.chunks(),
+                query_id=self._next_query_id(),
+                encoding=content.encoding,
+                options={**_READ_OPTIONS, "max_insert_threads": cores},
+            )
+        except StatementError as error:
+            if any(code in error.reason for code in _BAD_PACKING):
+                raise InputError(
+                    f"{self._path}: cut off, damaged or not {content.encoding}; nothing of it was loaded, send it again whole"
+                ) from error
+            raise WarehouseError(f"{self._path}: {error}; nothing of it was loaded") from error
 
+    def _read_odd_lines(self) -> None:
+        """Read what could not be read at sight, where there is any."""
+        if self._client.query(f"SELECT count() FROM {self._stage.odd}").result_rows[0][0]:
+            self._run(self._stage.odd_lines(now_milliseconds=self._now_milliseconds))
 
-def _run(client: Client, stage: Stage, statement: str) -> None:
-    """One server-side statement of the load, findable by its id."""
-    client.command(statement, settings={"query_id": f"{_query_prefix(stage.settings)}{stage.attempt}-{uuid.uuid4().hex[:8]}"})
+    def _resolve(self, batch_seq: int) -> Counts:
+        """Find the lines that repeat an identity, and count where each line goes."""
+        self._run(identity.known_before(self._stage))
+        self._run(identity.repeated_within(self._stage, batch_seq=batch_seq))
+        self._run(identity.refused_lines(self._stage))
+        found = self._client.query(moving.counting(self._stage))
+        counts = Counts(**dict(zip(found.column_names, found.result_rows[0], strict=True)))
+        if not counts.adds_up:
+            raise WarehouseError(f"{self._path}: its lines do not add up ({counts}); nothing of it was loaded, please report this file")
+        return counts
 
+    def _move(self, counts: Counts, batch_seq: int) -> None:
+        for move in moving.moves(
+            self._stage, counts, batch_seq=batch_seq, batch_id=self._batch_id, now_milliseconds=self._now_milliseconds
+        ):
+            written = self._run(move.statement)
+            if move.rows is not None and written != move.rows:
+                raise WarehouseError(
+                    f"{self._path}: {move.table} took {written} rows of {move.rows}; nothing of it was loaded, please report this file"
+                )
 
-def _query_prefix(settings: Settings) -> str:
-    """What the ids of the loader's statements begin with, apart from those of other deployments on the server."""
-    return f"meterhouse-load-{settings.database('raw')}-"
+    def _run(self, statement: str) -> int:
+        """Run a statement of the load, findable by its id. Returns the rows it wrote."""
+        summary = self._client.command(statement, settings={**_OPTIONS, "query_id": self._next_query_id()})
+        return summary.written_rows if isinstance(summary, QuerySummary) else 0
+
+    def _next_query_id(self) -> str:
+        self._statements += 1
+        return f"{batches.query_prefix(self._settings)}{self._stage.attempt}-{self._statements}"

@@ -6,6 +6,7 @@ own would import for longer than an empty tick computes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,11 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from graphlib import TopologicalSorter
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from warehouse.client import endpoint
+from warehouse.client import connect, endpoint
 from warehouse.errors import MeterhouseError
 from warehouse.settings import Settings
 
@@ -81,14 +83,24 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
 
     folder = _parsed(settings)
     project = Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes())
+    _put_prefix(project, settings.database_prefix)
     target = target_folder(settings.home) / "run"
-    arguments = ["build", *_flags(target), "--no-write-json", *(["--select", *select] if select else [])]
+    arguments = ["build", *_flags(target), "--no-write-json"]
+    unchanged: list[str] = []
+    if select:
+        arguments += ["--select", *select]
+    elif _built_version(settings) == _key():
+        # Views of this version exist: making them anew is half of an empty tick.
+        unchanged = [name for name, node in project.nodes.items() if node.config.materialized == "view"]
+        arguments += ["--exclude", "config.materialized:view"]
     with _environment(_connection(settings) | {"METERHOUSE_DBT_SCOPE": scope}):
         outcome = dbtRunner(manifest=project).invoke(arguments)
     if outcome.exception is not None:
         raise DbtError(f"dbt failed: {first_line(str(outcome.exception))}") from outcome.exception
     results: Sequence[Any] = getattr(outcome.result, "results", ())
-    return [
+    if outcome.success and not select and not unchanged:
+        _record_version(settings)
+    made = [
         NodeResult(
             unique_id=result.node.unique_id,
             status=str(result.status),
@@ -99,6 +111,40 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
         )
         for result in results
     ]
+    made += [NodeResult(unique_id=name, status="no-op", message="unchanged", failure_count=0, seconds=0.0, sql="") for name in unchanged]
+    return _in_order_of_the_graph(made, project)
+
+
+def _in_order_of_the_graph(results: Sequence[NodeResult], project: Any) -> list[NodeResult]:  # noqa: ANN401 - dbt's manifest
+    """Each node after what it stands on, as Dagster wants to hear of them."""
+    by_id = {result.unique_id: result for result in results}
+    graph = {name: {parent for parent in project.nodes[name].depends_on.nodes if parent in by_id} for name in by_id}
+    return [by_id[name] for name in TopologicalSorter(graph).static_order()]
+
+
+def _put_prefix(project: Any, prefix: str) -> None:  # noqa: ANN401 - dbt's manifest, which is imported late
+    """Point a project that was parsed without a prefix at the databases of one. Parsing takes longer than an empty tick."""
+    if not prefix:
+        return
+    for node in (*project.nodes.values(), *project.sources.values()):
+        if node.relation_name:
+            node.relation_name = node.relation_name.replace(node.schema, f"{prefix}{node.schema}", 1)
+        node.schema = f"{prefix}{node.schema}"
+
+
+def _built_version(settings: Settings) -> str:
+    """The version of the project whose views exist, or nothing."""
+    ops = settings.database("ops")
+    with contextlib.closing(connect(settings)) as client:
+        known = client.query(
+            "SELECT count() FROM system.tables WHERE database = {ops:String} AND name = 'int_project_version'", parameters={"ops": ops}
+        ).result_rows[0][0]
+        return str(client.query(f"SELECT version FROM {ops}.int_project_version").result_rows[0][0]) if known else ""
+
+
+def _record_version(settings: Settings) -> None:
+    with contextlib.closing(connect(settings)) as client:
+        client.command(f"CREATE OR REPLACE VIEW {settings.database('ops')}.int_project_version AS SELECT '{_key()}' AS version")
 
 
 def first_line(message: str) -> str:
@@ -109,7 +155,7 @@ def first_line(message: str) -> str:
 
 def _parsed(settings: Settings) -> Path:
     """The folder of this version's parsed project. Folders are named by their content, so processes share them safely."""
-    key = _key(settings.database_prefix)
+    key = _key()
     folder = target_folder(settings.home) / "parsed" / key
     if (folder / "manifest.json").exists():
         return folder
@@ -118,7 +164,7 @@ def _parsed(settings: Settings) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{key}.", dir=folder.parent))
     try:
-        with _environment({"METERHOUSE_DBT_PREFIX": settings.database_prefix}):
+        with _environment({"METERHOUSE_DBT_PREFIX": ""}):
             outcome = dbtRunner().invoke(["parse", *_flags(fresh)])
         if not outcome.success:
             raise DbtError(f"the dbt project does not parse: {first_line(str(outcome.exception))}") from outcome.exception
@@ -132,11 +178,11 @@ def _parsed(settings: Settings) -> Path:
     return folder
 
 
-@lru_cache(maxsize=8)
-def _key(database_prefix: str) -> str:
+@lru_cache(maxsize=1)
+def _key() -> str:
     """Changes with everything that parsing reads. Computed once a process: it works with the files it started with."""
     digest = hashlib.sha256()
-    for part in (database_prefix, version("dbt-core"), version("dbt-clickhouse"), str(PROJECT)):
+    for part in (version("dbt-core"), version("dbt-clickhouse"), str(PROJECT)):
         digest.update(part.encode() + b"\0")
     for path in [PROJECT / "dbt_project.yml", *sorted(path for path in PROFILES.rglob("*") if path.is_file())]:
         digest.update(str(path.relative_to(PROJECT)).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())

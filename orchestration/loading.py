@@ -33,13 +33,17 @@ def load_landing(client: Client, settings: Settings) -> tuple[list[LoadResult], 
     """Load what is new in the landing zone. A file that cannot be loaded does not hold up the others.
 
     Returns:
-        One result a file loaded, and a sentence for each file that could not be.
+        One result a file that was loaded now, and a sentence for each file that could not be.
     """
     loader.recover(client, settings)
-    results, unreadable = [], []
+    results: list[LoadResult] = []
+    unreadable: list[str] = []
     for path in files.landing(settings):
         try:
-            results.append(loader.load_file(client, settings, path))
+            result = loader.load_file(client, settings, path)
         except InputError as error:
             unreadable.append(str(error))
+            continue
+        if not result.already_loaded:
+            results.append(result)
     return results, unreadable

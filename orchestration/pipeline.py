@@ -1,7 +1,7 @@
 """Runs the graph from the command line: the same jobs that Dagster schedules, in this process.
 
-A call holds the pipeline's lease, keeps its own resources, and records the run in the home's Dagster instance, where the UI
-shows it. The verbs of the command line stand on this module; what a step does is in assets/.
+A call keeps its own resources, and its history of the run in memory: what a tick did lies in ops.ticks, what it computed in
+the tables. The verbs of the command line stand on this module; what a step does is in assets/.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 
 from dagster import DagsterInstance, RunConfig
 
-from orchestration import dagster_home
 from orchestration.assets.invoices import CloseConfig
 from orchestration.assets.tick import TickConfig
 from orchestration.definitions import build_definitions
@@ -71,7 +70,8 @@ def _execute(deployment: Deployment, gate: QualityGate, job: str, config: Mappin
     definitions = build_definitions(deployment.settings, overrides=overrides)
     # The console shows a traceback for each step; what a person needs of it is raised below.
     run_config = RunConfig(ops=dict(config), loggers={"console": {"config": {"log_level": "CRITICAL"}}})
-    with DagsterInstance.from_config(str(dagster_home.prepare(deployment.home))) as instance:
+    # The home's own instance would cost as much as the models of an empty tick: each of some 300 events is a commit there.
+    with DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
         try:
             definitions.resolve_job_def(job).execute_in_process(run_config=run_config, instance=instance)
         except Exception:

@@ -135,6 +135,8 @@ def _started(settings: Settings, name: str, *, code_port: int | None = None) -> 
     port = None if name == "dagster-daemon" else _free_port()
     log = settings.home / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists():
+        log.replace(log.with_suffix(".log.before"))  # of the time before; older ones would fill the disk
     token = secrets.token_hex(16)
     variables = {
         MARK: token,
@@ -146,7 +148,7 @@ def _started(settings: Settings, name: str, *, code_port: int | None = None) -> 
         "GX_ANALYTICS_ENABLED": "false",
         "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     }
-    with log.open("ab") as output:
+    with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own programs and arguments; env(1) adds to the environment and becomes the program
             ["/usr/bin/env", *(f"{key}={value}" for key, value in variables.items()), *_command(name, port=port, code_port=code_port)],
             stdin=subprocess.DEVNULL,

@@ -32,13 +32,13 @@ def warehouse_for(settings: Settings) -> Iterator[None]:
     run = _run_folder(settings.home)
     with (run / "warehouse.users.lock").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while somebody stops the server
-        with _deciding(run):
-            if embedded.running(settings.home) is None:
-                _mark(run).touch()
-            embedded.start(settings.home, database_prefix=settings.database_prefix)
         try:
+            with _deciding(run):
+                if embedded.running(settings.home) is None:
+                    _mark(run).touch()
+                embedded.start(settings.home, database_prefix=settings.database_prefix)
             yield
-        finally:
+        finally:  # also where a signal ended the command while the server was starting
             _stop_if_last(settings.home, run, users)
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from control.domain.documents import IssuedInvoice
-from control.domain.money import Money, plain
+from control.domain.money import Money
 from control.domain.status import PaymentStatus
-from control.ports import InvoiceRequest, InvoiceRequestLine
 
 # reason_code of a pending attempt whose next try needs a look and a new key (GatewayFaultError).
 GATEWAY_FAULT = "gateway_fault"
@@ -87,7 +85,7 @@ class PushOutcome:
     message: str = ""
 
 
-RESULTS = {
+_RESULTS = {
     PaymentStatus.DECLINED: PushResult.DECLINED,
     PaymentStatus.REQUIRES_ACTION: PushResult.REQUIRES_ACTION,
     PaymentStatus.REFUSED: PushResult.REFUSED,
@@ -100,28 +98,4 @@ def result_of(status: PaymentStatus, amount: Money) -> PushResult:
     """What an attempt's status means for the document."""
     if status is PaymentStatus.PAID:
         return PushResult.CREDITED if amount.minor < 0 else PushResult.PAID
-    return RESULTS[status]
-
-
-def request_for(invoice: IssuedInvoice, *, customer_id: str) -> InvoiceRequest:
-    """The document as a gateway shows it: its lines, credits used as a negative line, tax as a line; the sum is its total."""
-    content = invoice.content
-    lines = [
-        InvoiceRequestLine(description=_describe(line.sku_id, line.line_type, plain(line.quantity), line.unit), amount=line.amount)
-        for line in content.lines
-    ]
-    lines.append(InvoiceRequestLine(description="Credits", amount=-content.credit))
-    lines.append(InvoiceRequestLine(description=f"Tax {plain(content.tax_percent)} %", amount=content.tax))
-    return InvoiceRequest(
-        invoice_id=invoice.invoice_id,
-        invoice_number=invoice.invoice_number,
-        customer_id=customer_id,
-        total=content.total,
-        lines=tuple(line for line in lines if line.amount),
-        due_date=invoice.due_date,
-    )
-
-
-def _describe(sku_id: str, line_type: str, quantity: str, unit: str) -> str:
-    what = sku_id if line_type == "usage" else f"{sku_id} ({line_type})"
-    return f"{what}: {quantity} {unit}".rstrip()
+    return _RESULTS[status]

@@ -6,8 +6,8 @@ A charge goes through the one gateway invoice of the document, and the look righ
 from __future__ import annotations
 
 from control.domain.documents import IssuedInvoice
-from control.domain.money import Money
-from control.domain.payments import Collected, Payment, Settlement, request_for
+from control.domain.money import Money, plain
+from control.domain.payments import Collected, Payment, Settlement
 from control.domain.status import PaymentStatus
 from control.ports import (
     Declined,
@@ -15,6 +15,8 @@ from control.ports import (
     GatewayInvoiceStatus,
     GatewayMismatchError,
     GatewayUnavailableError,
+    InvoiceRequest,
+    InvoiceRequestLine,
     Paid,
     PaymentGateway,
     Refused,
@@ -105,3 +107,27 @@ def _by_payment(gateway: PaymentGateway, payment: Payment, look: GatewayInvoice)
 
 def _collected(look: GatewayInvoice) -> Collected:
     return Collected(charged=look.paid, from_balance=look.from_balance)
+
+
+def request_for(invoice: IssuedInvoice, *, customer_id: str) -> InvoiceRequest:
+    """The document as a gateway shows it: its lines, credits used as a negative line, tax as a line; the sum is its total."""
+    content = invoice.content
+    lines = [
+        InvoiceRequestLine(description=_describe(line.sku_id, line.line_type, plain(line.quantity), line.unit), amount=line.amount)
+        for line in content.lines
+    ]
+    lines.append(InvoiceRequestLine(description="Credits", amount=-content.credit))
+    lines.append(InvoiceRequestLine(description=f"Tax {plain(content.tax_percent)} %", amount=content.tax))
+    return InvoiceRequest(
+        invoice_id=invoice.invoice_id,
+        invoice_number=invoice.invoice_number,
+        customer_id=customer_id,
+        total=content.total,
+        lines=tuple(line for line in lines if line.amount),
+        due_date=invoice.due_date,
+    )
+
+
+def _describe(sku_id: str, line_type: str, quantity: str, unit: str) -> str:
+    what = sku_id if line_type == "usage" else f"{sku_id} ({line_type})"
+    return f"{what}: {quantity} {unit}".rstrip()

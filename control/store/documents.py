@@ -43,35 +43,25 @@ def insert_documents(connection: Connection, documents: Sequence[Numbered]) -> N
     connection.execute(insert(invoice_lines), lines)
     if uses:
         connection.execute(insert(invoice_credit_uses), uses)
-    for document in documents:
-        invoice = document.invoice
-        post(connection, invoice, invoice.invoice_id, postings_of_issue(invoice.content), posted_at=invoice.issued_at)
+    issued = [document.invoice for document in documents]
+    postings = [
+        row
+        for invoice in issued
+        for row in _postings(invoice, invoice.invoice_id, postings_of_issue(invoice.content), posted_at=invoice.issued_at)
+    ]
+    if postings:
+        connection.execute(insert(ledger_postings), postings)
 
 
-def post(connection: Connection, invoice: IssuedInvoice, transaction_id: str, postings: Sequence[Posting], *, posted_at: datetime) -> None:
+def post(connection: Connection, invoice: IssuedInvoice, transaction_id: str, legs: Sequence[Posting], *, posted_at: datetime) -> None:
     """Append one transaction to the ledger.
 
     Raises:
         ValueError: the postings do not add up to zero: a defect of the caller.
     """
-    if sum(posting.amount.minor for posting in postings) != 0:
-        raise ValueError(f"the postings of {transaction_id} do not add up to zero")
-    if postings:
-        connection.execute(
-            insert(ledger_postings),
-            [
-                {
-                    "transaction_id": transaction_id,
-                    "ledger_account": posting.ledger_account.value,
-                    "account_id": invoice.content.account_id,
-                    "invoice_id": invoice.invoice_id,
-                    "currency_code": posting.amount.currency_code,
-                    "amount_minor": posting.amount.minor,
-                    "posted_at": posted_at,
-                }
-                for posting in postings
-            ],
-        )
+    rows = _postings(invoice, transaction_id, legs, posted_at=posted_at)
+    if rows:
+        connection.execute(insert(ledger_postings), rows)
 
 
 def load_documents(connection: Connection, condition: ColumnElement[bool]) -> list[IssuedInvoice]:
@@ -142,6 +132,23 @@ def _line(invoice_id: str, line: Line) -> dict[str, Any]:
 
 def _use(invoice_id: str, use: CreditUse) -> dict[str, Any]:
     return {"invoice_id": invoice_id, "credit_id": use.credit_id, "use_order": use.use_order, "amount_minor": use.amount.minor}
+
+
+def _postings(invoice: IssuedInvoice, transaction_id: str, legs: Sequence[Posting], *, posted_at: datetime) -> list[dict[str, Any]]:
+    if sum(leg.amount.minor for leg in legs) != 0:
+        raise ValueError(f"the postings of {transaction_id} do not add up to zero")
+    return [
+        {
+            "transaction_id": transaction_id,
+            "ledger_account": leg.ledger_account.value,
+            "account_id": invoice.content.account_id,
+            "invoice_id": invoice.invoice_id,
+            "currency_code": leg.amount.currency_code,
+            "amount_minor": leg.amount.minor,
+            "posted_at": posted_at,
+        }
+        for leg in legs
+    ]
 
 
 def _document(row: Row[Any], lines: Sequence[Row[Any]], uses: Sequence[Row[Any]]) -> IssuedInvoice:

@@ -99,6 +99,7 @@ def open_engine(url_text: str) -> Engine:
 
     Raises:
         SettingsError: the URL cannot be used, without repeating it (it may hold a password).
+        StoreError: the file of a SQLite store cannot be made.
     """
     try:
         url = make_url(url_text)
@@ -117,8 +118,11 @@ def _open_sqlite(url: URL) -> Engine:
     if not url.database or url.database == ":memory:":
         raise SettingsError("METERHOUSE_CONTROL_URL names a store in memory, which would forget issued invoices; name a file")
     path = Path(url.database)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise StoreError(f"the control store {path} cannot be written: {error.strerror}") from error
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")

@@ -24,13 +24,12 @@ from ingestion.sql.forms import (
 )
 from ingestion.sql.literals import text, texts
 
-_LABELS = "Map(LowCardinality(String), String)"
-_METRICS = "Map(String, String)"
+_OBJECT = "Map(String, String)"
 # Nullable and Variant take any value, an object or not, as the first of its name. Without them JSONExtract would pass over
 # a null or a value it cannot use, and read a second one.
 _DATA = (
     f"Tuple({', '.join(f'{name} Nullable(String)' for name in (*DATA_TEXTS, 'sequence', 'quantity'))},"
-    f" metrics Variant({_METRICS}, String), labels Variant({_LABELS}, String))"
+    f" metrics Variant({_OBJECT}, String), labels Variant({_OBJECT}, String))"
 )
 SHAPE = f"Tuple({', '.join(f'{name} Nullable(String)' for name in TOP_TEXTS)}, data Variant({_DATA}, String))"
 
@@ -49,7 +48,7 @@ MISREAD = "(?s)" + "|".join(
     )
 )
 # JSON allows white space between a name and its colon, where BARE would not see the value.
-_GAPS = ('" ', '"\t', '"\r', '"\n')
+_GAP_STARTS = ('" ', '"\t', '"\r', '"\n')
 GAP = r'"\s+:'
 
 # specversion, time, sequence and each quantity, a line each.
@@ -61,8 +60,10 @@ def plain_reading(lines: str, *, now_milliseconds: int) -> str:
     last = now_milliseconds + FUTURE_MILLISECONDS
     states = ", ".join(text(state) for state in ("", *STATES))
     objects = " OR ".join(
-        f"startsWith({name}, '{{')" for name in ("event_id", "source", "resource_id", "account_id", "project_id", "region", "metric", "value", "resource_type")
+        f"startsWith({name}, '{{')"
+        for name in ("event_id", "source", "resource_id", "account_id", "project_id", "region", "metric", "value", "resource_type")
     )
+    gap_starts = " + ".join(f"position(line, {text(start)})" for start in _GAP_STARTS)
     return f"""
 SELECT
     line_number,
@@ -83,8 +84,8 @@ SELECT
     toDecimal128OrZero(written_quantity, 9) AS quantity,
     ifNull(data.sequence, '') AS written_sequence,
     toInt64OrZero(written_sequence) AS sequence,
-    if(kind = {DELETED}, map(), variantElement(data.metrics, {text(_METRICS)})) AS written_metrics,
-    variantElement(data.labels, {text(_LABELS)}) AS written_labels,
+    if(kind = {DELETED}, map(), variantElement(data.metrics, {text(_OBJECT)})) AS written_metrics,
+    variantElement(data.labels, {text(_OBJECT)}) AS written_labels,
     mapSort(mapApply((name, written) -> (name, toDecimal128OrZero(written, 9)), written_metrics)) AS metrics,
     mapSort(written_labels) AS labels,
     multiIf(kind = {USAGE}, '', kind = {DELETED}, 'deleted', notEmpty(stated), stated, kind = {STOPPED}, 'stopped', 'running') AS state,
@@ -96,8 +97,8 @@ SELECT
         AND if(kind = {USAGE},
             notEmpty(metric) AND notEmpty(numbers) AND empty(stated) AND empty(resource_type) AND isNull(data.metrics),
             empty(metric) AND empty(written_quantity) AND empty(value) AND (kind = {DELETED}
-                OR (stated IN ({states}) AND (kind != {UPDATED} OR notEmpty(stated)) AND variantType(data.metrics) = {text(_METRICS)})))
-        AND variantType(data.labels) IN ({text(_LABELS)}, 'None')
+                OR (stated IN ({states}) AND (kind != {UPDATED} OR notEmpty(stated)) AND variantType(data.metrics) = {text(_OBJECT)})))
+        AND variantType(data.labels) IN ({text(_OBJECT)}, 'None')
         AND variantType(event.data) = {text(_DATA)}
         AND length(arrayDistinct(mapKeys(labels))) = length(labels)
         AND length(arrayDistinct(mapKeys(metrics))) = length(metrics)
@@ -109,7 +110,7 @@ SELECT
         AND match(form, {text(FORM)})
         AND countSubstrings(form, '\\n') = 2 + greatest(1, length(metrics))
         AND NOT ((isNotNull(data.sequence) OR match(line, {text(BARE)})) AND match(line, {text(MISREAD)}))
-        AND NOT (multiSearchAny(line, {texts(_GAPS)}) AND match(line, {text(GAP)})) AS is_plain
+        AND NOT (({gap_starts}) > 0 AND match(line, {text(GAP)})) AS is_plain
 FROM
 (
     SELECT line_number, line, JSONExtract(line, {text(SHAPE)}) AS event, assumeNotNull(variantElement(event.data, {text(_DATA)})) AS data

@@ -2,7 +2,8 @@
 
 # No postponed annotations: Dagster reads the types of configuration and resources from the functions themselves.
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from typing import Any
 
 from dagster import (
@@ -133,7 +134,7 @@ def _events(
     """
     translator = LayerTranslator()
     broken = []
-    for result in results:
+    for result in _downstream_last(manifest, results):
         node = manifest["nodes"][result.unique_id]
         context.log.info(f"{result.status} {node['name']} {result.seconds:.2f} s")
         if node["resource_type"] == "test":
@@ -148,7 +149,7 @@ def _events(
                 severity=AssetCheckSeverity.ERROR if outcome.is_blocking else AssetCheckSeverity.WARN,
                 metadata={"figures": outcome.figures, "rows": result.failure_count},
             )
-        elif result.status == "success":
+        elif result.status in ("success", "no-op"):
             yield MaterializeResult(asset_key=translator.get_asset_key(node), metadata={"seconds": result.seconds})
         elif result.status != "skipped":
             broken.append(f"model {layer_of(node)}.{node['name']} failed: {dbt.first_line(result.message)}")
@@ -166,3 +167,10 @@ def _outcome(deployment: Deployment, test: Manifest, result: dbt.NodeResult) -> 
     elif result.status == "error":
         figures = f"could not be made: {dbt.first_line(result.message)}"
     return CheckOutcome(name=test["name"], is_passed=result.status == "pass", is_blocking=is_blocking(test), figures=figures)
+
+
+def _downstream_last(manifest: Manifest, results: Sequence[dbt.NodeResult]) -> list[dbt.NodeResult]:
+    """In an order in which each node follows what it reads, as Dagster wants it; models that were left as they are come unordered."""
+    edges = {result.unique_id: manifest["nodes"][result.unique_id]["depends_on"]["nodes"] for result in results}
+    place = {unique_id: number for number, unique_id in enumerate(TopologicalSorter(edges).static_order())}
+    return sorted(results, key=lambda result: place[result.unique_id])

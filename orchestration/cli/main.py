@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import decimal
 import signal
 import sys
 import traceback
@@ -21,6 +22,7 @@ from warehouse.errors import MeterhouseError
 from warehouse.settings import load_settings
 
 FAILED = 1
+DECIMAL_DIGITS = 77  # of ClickHouse's widest Decimal
 
 app = typer.Typer(
     name="meterhouse",
@@ -36,6 +38,8 @@ for module in (demo, services, warehouse_verbs, catalog, loading, billing):
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
+    # The driver makes Decimals in this context; Python's own 28 digits would cut unrounded amounts.
+    decimal.getcontext().prec = DECIMAL_DIGITS
     signal.signal(signal.SIGTERM, _terminated)
     try:
         app(args=arguments, prog_name="meterhouse")

@@ -40,7 +40,7 @@ class Timeline:
     @cached_property
     def month_starts(self) -> tuple[int, ...]:
         """Starts of the months that the timeline touches."""
-        starts, period = [self.start], next_month(month_of(self.start))
+        starts, period = [month_start(month_of(self.start))], next_month(month_of(self.start))
         while month_start(period) <= self.end:
             starts.append(month_start(period))
             period = next_month(period)

@@ -26,17 +26,20 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """The home after all runnable blocks, and what they printed."""
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, bool]]:
+    """The home after all runnable blocks, and whether they left a warehouse running."""
     folder = tmp_path_factory.mktemp("quickstart")
     home = folder / "home"
     script = "set -eux\n" + "\n".join(RUNNABLE.findall(PAGE.read_text()))
-    ended = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=environment(home), capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    yield home, ended.stdout
-    subprocess.run(["meterhouse", "down"], env=environment(home), capture_output=True, timeout=60, check=False)
+    try:
+        ended = subprocess.run(
+            ["bash", "-c", script], cwd=folder, env=environment(home), capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        left_running = (home / "warehouse" / "server.json").exists()
+        yield home, left_running
+    finally:
+        subprocess.run(["meterhouse", "warehouse", "stop"], env=environment(home), capture_output=True, timeout=60, check=True)
 
 
 def test_the_page_has_runnable_blocks_and_every_sh_block_is_one() -> None:
@@ -44,7 +47,7 @@ def test_the_page_has_runnable_blocks_and_every_sh_block_is_one() -> None:
     assert len(RUNNABLE.findall(page)) == page.count("```sh\n") > 5
 
 
-def test_the_blocks_end_with_the_invoice_that_the_page_promises(played: tuple[Path, str]) -> None:
+def test_the_blocks_end_with_the_invoice_that_the_page_promises(played: tuple[Path, bool]) -> None:
     home, _ = played
     listed = subprocess.run(
         ["meterhouse", "invoice", "list", "2026-01", "--format", "json"], env=environment(home), capture_output=True, text=True, check=True
@@ -55,6 +58,6 @@ def test_the_blocks_end_with_the_invoice_that_the_page_promises(played: tuple[Pa
     assert Decimal(invoice["total_amount"]) == Decimal("6.40")
 
 
-def test_the_blocks_leave_no_warehouse_running(played: tuple[Path, str]) -> None:
-    home, _ = played
-    assert not (home / "warehouse" / "server.json").exists()
+def test_the_blocks_leave_no_warehouse_running(played: tuple[Path, bool]) -> None:
+    _, left_running = played
+    assert not left_running

@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from control.bootstrap import Control
 from tests.contract.fake_gateway import FakeGateway
 from tests.control_bench.stores import emptied_postgresql, fresh_postgresql, fresh_sqlite, opened, postgresql_server
+
+# Examples are judged by what they find, not by how busy the machine is.
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
 
 DATABASES = ["sqlite", "postgresql"]
 

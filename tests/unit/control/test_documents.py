@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from control.domain.documents import Draft, IssuedInvoice, Kind, canonical, hash_of, issue, problems
 from control.domain.money import Money
-from control.domain.payments import request_for
 from control.domain.status import InvoiceStatus
+from control.services.charge import request_for
 from tests.control_bench.builders import NOW, a_credit_note, a_draft, an_account, usd
 from tests.control_bench.stores import control_settings
 

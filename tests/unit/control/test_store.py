@@ -170,3 +170,9 @@ def given_account_and_invoice(control: Control) -> None:
     control.store.transact(lambda connection: connection.execute(accounts.insert(), row))
     given_credit(control)
     given_invoices(control, a_draft(uses=[("credit-1", 500)]))
+
+
+def test_a_file_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be written"):
+        open_engine(sqlite_url(tmp_path / "file" / "control.db"))

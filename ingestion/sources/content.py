@@ -1,0 +1,57 @@
+"""How one event file goes to the server, whatever its format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from ingestion.sources.files import suffix_of
+from ingestion.sources.lines import Lines
+from ingestion.sources.parquet import Parquet
+
+_ENCODINGS: dict[str, str | None] = {".jsonl": None, ".jsonl.gz": "gzip", ".jsonl.zst": "zstd"}
+
+
+class Content(Protocol):
+    """What is sent of a file."""
+
+    @property
+    def format(self) -> str:
+        """ClickHouse's name of the body's format."""
+        ...
+
+    @property
+    def encoding(self) -> str | None:
+        """How the body is packed: gzip, zstd, or None."""
+        ...
+
+    @property
+    def structure(self) -> str:
+        """Columns of the body, for input()."""
+        ...
+
+    @property
+    def line(self) -> str:
+        """SQL of a line's text over these columns."""
+        ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body, once.
+
+        Raises:
+            InputError: the file cannot be read, or its bytes are no longer those that were hashed.
+        """
+        ...
+
+
+def content_of(path: Path, expected_hash: str) -> Content:
+    """The content of an event file whose bytes hash to `expected_hash`.
+
+    Raises:
+        InputError: the file has another suffix, cannot be read, is cut off where that shows, or has columns of no event.
+    """
+    suffix = suffix_of(path)
+    if suffix == ".parquet":
+        return Parquet.open(path, expected_hash)
+    return Lines.open(path, expected_hash, encoding=_ENCODINGS[suffix])
