@@ -129,27 +129,6 @@ def test_a_statement_that_is_wrong_is_answered_with_the_servers_own_sentence(sto
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("frobnicate",),
-        ("run", "--as-of", "yesterday"),
-        ("close", "2026-13"),
-        ("ingest",),
-        ("sql",),
-        ("sql", "SELECT 1", "--as", "bob"),
-        ("sql", "SELECT 1", "--format", "xml"),
-        ("rebuild", "--from", "2026-02-01", "--to", "2026-01-01"),
-        ("generate", "--events", "0", "--seed", "1", "--accounts", "1", "--out", "x"),
-    ],
-)
-def test_wrong_usage_ends_with_2_and_says_what_is_wrong(story: Story, arguments: tuple[str, ...]) -> None:
-    ended = story.home.call(*arguments)
-    assert ended.returncode == 2
-    assert "Error" in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
 def test_a_missing_file_is_one_sentence(story: Story) -> None:
     assert "nothing-here.jsonl" in story.home.refusal("ingest", "nothing-here.jsonl")
 

@@ -8,11 +8,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-KINDS = {"usage.recorded": 0, "resource.created": 1, "resource.started": 2, "resource.updated": 3, "resource.stopped": 4, "resource.deleted": 5}
+KINDS = {
+    "usage.recorded": 0,
+    "resource.created": 1,
+    "resource.started": 2,
+    "resource.updated": 3,
+    "resource.stopped": 4,
+    "resource.deleted": 5,
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 RFC_3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -51,17 +58,19 @@ def read(line: bytes, *, now: datetime, is_first: bool = False) -> dict[str, Any
     return _judge(event, now)
 
 
-def _json(line: bytes) -> Any:
+def _json(line: bytes) -> object:
     def first_of_each_name(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for name, value in pairs:
             result.setdefault(name, value)
         return result
 
-    def refuse(constant: str) -> Any:
+    def refuse(constant: str) -> None:
         raise ValueError(constant)
 
-    value = json.loads(line.decode(), object_pairs_hook=first_of_each_name, parse_int=Number, parse_float=Number, parse_constant=refuse)
+    value: object = json.loads(
+        line.decode(), object_pairs_hook=first_of_each_name, parse_int=Number, parse_float=Number, parse_constant=refuse
+    )
     if any("\ud800" <= char <= "\udfff" for char in json.dumps(value, ensure_ascii=False)):
         raise ValueError("half a surrogate pair is no character")
     return value
@@ -72,11 +81,11 @@ def _text(owner: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) and not isinstance(value, Number) else ""
 
 
-def _is_other(value: Any, kind: type) -> bool:
+def _is_other(value: object, kind: type) -> bool:
     return value is not None and (not isinstance(value, kind) or isinstance(value, Number))
 
 
-def _judge(event: dict[str, Any], now: datetime) -> dict[str, Any] | Rejected:  # noqa: C901, PLR0911, PLR0912 - the rules, in their order
+def _judge(event: dict[str, Any], now: datetime) -> dict[str, Any] | Rejected:  # noqa: PLR0911, PLR0912 - the rules, in their order
     data = event.get("data") if isinstance(event.get("data"), dict) else {}
     assert isinstance(data, dict)
     kind_name = _text(event, "type")
@@ -107,7 +116,9 @@ def _judge(event: dict[str, Any], now: datetime) -> dict[str, Any] | Rejected:  
     if any(_is_other(value, str) for value in labels.values()):
         return Rejected("invalid_field")
     sequence = data.get("sequence")
-    if sequence is not None and not (isinstance(sequence, Number) and re.fullmatch("-?[0-9]+", sequence) and -(2**63) <= int(sequence) < 2**63):
+    if sequence is not None and not (
+        isinstance(sequence, Number) and re.fullmatch("-?[0-9]+", sequence) and -(2**63) <= int(sequence) < 2**63
+    ):
         return Rejected("invalid_field")
     written = {name: value for name, value in data["metrics"].items() if value is not None} if 1 <= kind <= 4 else {}
     try:
@@ -139,7 +150,7 @@ def _judge(event: dict[str, Any], now: datetime) -> dict[str, Any] | Rejected:  
     }
 
 
-def _quantity(value: Any) -> Decimal:
+def _quantity(value: object) -> Decimal:
     if not isinstance(value, str) or not JSON_NUMBER.fullmatch(value):
         raise _NoNumber
     mantissa, _, power = value.lower().partition("e")
@@ -147,7 +158,7 @@ def _quantity(value: Any) -> Decimal:
         return Decimal(0)
     exact = Decimal(mantissa).as_tuple()
     digits = "".join(map(str, exact.digits)).lstrip("0")
-    places = int(power or 0) + int(exact.exponent) + len(digits) - len(digits.rstrip("0"))  # value = digits × 10^places
+    places = int(power or 0) + int(exact.exponent) + len(digits) - len(digits.rstrip("0"))  # value = digits * 10^places
     digits = digits.rstrip("0")
     if exact.sign or places < -9 or len(digits) + places > 18 or (isinstance(value, Number) and len(digits) > 15):
         raise _NoNumber
@@ -164,7 +175,7 @@ def _milliseconds(text: str) -> int | None:
         return None
     try:
         # Every 400 years the calendar repeats; this keeps year 0 and offsets at the ends of time in datetime's range.
-        local = datetime(year % 400 + 2000, month, day, hour, minute, second, tzinfo=timezone.utc)
+        local = datetime(year % 400 + 2000, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
     cycles = (year - (year % 400 + 2000)) // 400

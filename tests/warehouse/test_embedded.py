@@ -1,0 +1,130 @@
+"""The embedded server: starts once, keeps its data through a kill, stops cleanly, and lets in whom it should."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from pydantic import SecretStr
+
+from tests.conftest import make_settings
+from warehouse import embedded
+from warehouse.client import connect
+from warehouse.errors import WarehouseError
+from warehouse.migrate import migrate
+from warehouse.secrets import passwords
+from warehouse.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    settings = make_settings(home=tmp_path_factory.mktemp("own"))
+    embedded.start(settings.home)
+    with contextlib.closing(connect(settings)) as client:
+        migrate(client, settings)
+    yield settings
+    embedded.stop(settings.home)
+
+
+def test_a_second_start_finds_the_running_server(own: Settings) -> None:
+    assert embedded.start(own.home) == embedded.running(own.home)
+
+
+def test_committed_rows_survive_a_kill(own: Settings) -> None:
+    with contextlib.closing(connect(own)) as client:
+        client.command("CREATE TABLE IF NOT EXISTS ops.survivors (n UInt64) ENGINE = MergeTree ORDER BY n")
+        client.command("INSERT INTO ops.survivors SELECT number FROM numbers(1000)")
+    state = embedded.running(own.home)
+    assert state is not None
+    os.kill(state.pid, signal.SIGKILL)
+    embedded.start(own.home)
+    with contextlib.closing(connect(own)) as client:
+        assert client.query("SELECT count() FROM ops.survivors").result_rows == [(1000,)]
+
+
+def test_a_stop_leaves_no_process_and_a_stale_record_is_ignored(tmp_path: Path) -> None:
+    state = embedded.start(tmp_path)
+    assert embedded.stop(tmp_path)
+    assert not Path(f"/proc/{state.pid}").exists()
+    record = embedded.folder(tmp_path) / "server.json"
+    record.write_text(f'{{"pid": {os.getpid()}, "http_port": 1, "tcp_port": 1}}')  # a pid that another program has now
+    assert embedded.running(tmp_path) is None
+    assert not embedded.stop(tmp_path)
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    base = embedded.folder(tmp_path)
+    base.mkdir(parents=True)
+    (base / "data").write_text("not a folder")
+    with pytest.raises(WarehouseError, match="did not start; the end of"):
+        embedded.start(tmp_path)
+    assert embedded.running(tmp_path) is None
+
+
+def test_nobody_without_a_password_runs_anything(own: Settings) -> None:
+    state = embedded.running(own.home)
+    assert state is not None
+    refused = 0
+    for query in ("SELECT * FROM file('/etc/passwd', LineAsString)", "SELECT 1", "SELECT * FROM ops.batches", "SHOW DATABASES"):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{state.http_port}/?query={urllib.parse.quote(query)}") as reply:
+                answer = reply.read()
+            assert b"root" not in answer
+        except urllib.error.HTTPError as error:
+            refused += 1
+            error.close()
+    assert refused >= 3
+
+
+def test_the_analyst_reads_the_layers_and_writes_nothing(own: Settings) -> None:
+    with contextlib.closing(connect(own, user="analyst")) as analyst:
+        assert analyst.query("SELECT count() FROM ops.batches").result_rows == [(0,)]
+        for statement in (
+            "SELECT count() FROM raw.control_accounts",
+            "CREATE TABLE ops.mine (n UInt8) ENGINE = Memory",
+            "INSERT INTO ops.ticks (tick_id) VALUES (1)",
+            "DROP TABLE ops.batches",
+        ):
+            with pytest.raises(ClickHouseError):
+                analyst.command(statement)
+
+
+def test_passwords_lie_in_one_private_file_and_in_no_other(own: Settings) -> None:
+    secret = own.home / "passwords.json"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    for path in own.home.rglob("*"):
+        if path.is_file() and path != secret and path.stat().st_size < 1_000_000:
+            content = path.read_bytes()
+            assert not any(password.encode() in content for password in passwords(own.home).values()), path
+
+
+def test_a_wrong_password_and_a_silent_server_are_told_apart(own: Settings) -> None:
+    state = embedded.running(own.home)
+    assert state is not None
+    url = f"http://127.0.0.1:{state.http_port}"
+    with pytest.raises(WarehouseError, match="refused user pipeline: wrong user or password"):
+        connect(make_settings(clickhouse_url=url, clickhouse_user="pipeline", clickhouse_password=SecretStr("wrong")))
+    with pytest.raises(WarehouseError, match="does not answer"):
+        connect(make_settings(clickhouse_url="http://127.0.0.1:1"))
+
+
+def test_any_server_by_url_is_the_same_warehouse(own: Settings) -> None:
+    state = embedded.running(own.home)
+    assert state is not None
+    external = make_settings(
+        clickhouse_url=f"http://127.0.0.1:{state.http_port}",
+        clickhouse_user="pipeline",
+        clickhouse_password=SecretStr(passwords(own.home)["pipeline"]),
+        database_prefix="external_",
+    )
+    with contextlib.closing(connect(external)) as client:
+        assert migrate(client, external) == sorted(path.stem for path in (Path("warehouse/migrations")).glob("*.sql"))
+        assert migrate(client, external) == []
