@@ -53,10 +53,12 @@ _INTEGER_DIGITS, _DECIMALS = 18, 9
 _FLOAT_DIGITS = 15  # significant digits that a JSON number keeps wherever it has been on its way
 
 
-def careful_reading(lines: str, *, now_milliseconds: int) -> str:
-    """SELECT of `line_number`, `raw_line`, `is_blank`, `reason_code` (empty: accepted) and the columns of an event from `lines`."""
+def careful_reading(lines: str, *, event_columns: Sequence[str], now_milliseconds: int) -> str:
+    """Subquery of `line_number`, `raw_line`, `is_blank`, `reason_code` (empty: accepted) and the columns of an event from `lines`."""
     last = now_milliseconds + FUTURE_MILLISECONDS
-    return layered(lines, [*_tagging(), *_members(), *_instant(), *_quantities(), *_judgement(last), *_event()])
+    layers = [*_tagging(), *_members(), *_instant(), *_quantities(), *_judgement(last), *_event()]
+    wanted = ["line_number", "raw_line", "is_blank", "reason_code", *event_columns]
+    return layered(lines, ("line_number", "line"), layers, wanted=wanted)
 
 
 def _tagging() -> Layers:
@@ -212,7 +214,7 @@ def _judgement(last: int) -> Layers:
         event_milliseconds < earliest, 'time_too_old',
         event_milliseconds > {last}, 'time_in_future',
         has_other_type, 'invalid_field',
-        arrayExists(quantity -> isNull(quantity), quantities), 'invalid_quantity',
+        arrayExists(read -> isNull(read), quantities), 'invalid_quantity',
         has_state AND text_state NOT IN ({states}), 'unknown_state',
         '')"""
         },
@@ -239,7 +241,7 @@ def _event() -> Layers:
             "state": f"multiIf(is_usage, '', kind = {DELETED}, 'deleted', notEmpty(text_state), text_state,"
             f" kind = {STOPPED}, 'stopped', 'running')",
             "metrics": f"mapFromArrays({names.format(pairs='metric_pairs')},"
-            f" if(is_usage, [], arrayMap(quantity -> ifNull(quantity, {zero}), quantities)))",
+            f" if(is_usage, [], arrayMap(read -> ifNull(read, {zero}), quantities)))",
             "labels": f"mapFromArrays({names.format(pairs='label_pairs')}, arrayMap(pair -> substring(pair.2, 2), label_pairs))",
         }
     ]

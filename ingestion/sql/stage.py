@@ -100,7 +100,7 @@ class Stage:
 
     def odd_lines(self, *, now_milliseconds: int) -> str:
         """INSERT into `incoming` of the odd lines, read with care. No view, because planning it takes longer than a small file."""
-        careful = careful_reading(self.odd, now_milliseconds=now_milliseconds)
+        careful = careful_reading(self.odd, event_columns=COLUMNS, now_milliseconds=now_milliseconds)
         return (
             f"INSERT INTO {self.incoming} (line_number, is_blank, reason_code, raw_line, identity_hash, content_hash, {', '.join(COLUMNS)})"
             f" SELECT line_number, is_blank, reason_code, if(notEmpty(reason_code), raw_line, ''), {_HASHES}, {', '.join(COLUMNS)} FROM {careful}"

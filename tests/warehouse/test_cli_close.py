@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from control.bootstrap import open_control
+from control.services.payment_methods import save_card
+from control.settings import ControlSettings
 from control.testing.stripe_server import StripeServer
 from tests.command_line import Home, fingerprints
+from tests.conftest import make_settings
 
 PERIOD = "2026-01"
 
@@ -28,7 +33,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         home.call("down")
 
 
-def test_a_month_is_closed_once_and_stays_as_it_was_issued(home: Home) -> None:
+def save_cards(home: Home, account_ids: list[str]) -> None:
+    """As the gateway's own form in the customer's browser would."""
+    control_settings = ControlSettings(
+        _env_file=None, stripe_api_key=SecretStr(home.settings["STRIPE_API_KEY"]), stripe_api_base=home.settings["STRIPE_API_BASE"]
+    )
+    with open_control(make_settings(home=home.path), control_settings) as control:
+        for account_id in account_ids:
+            save_card(control, account_id, "pm_card_visa")
+
+
+def test_a_month_is_issued_once_charged_once_and_stays_as_it_is(home: Home) -> None:
     issued = home.rows("close", PERIOD)
     assert [row["invoice_number"] for row in issued] == ["INV-000001", "INV-000002"]
     assert {row["status"] for row in issued} == {"issued"}
@@ -40,7 +55,14 @@ def test_a_month_is_closed_once_and_stays_as_it_was_issued(home: Home) -> None:
     (shown,) = home.rows("invoice", "show", "INV-000001")
     assert shown["invoice_id"] == issued[0]["invoice_id"]
 
-    pushed = home.rows("push", PERIOD)
-    assert [row["result"] for row in pushed] == ["refused", "refused"], "no card was saved, and each outcome says so"
-    assert all("card" in row["message"] for row in pushed)
+    skipped = home.rows("push", PERIOD)
+    assert [row["result"] for row in skipped] == ["skipped", "skipped"], "no card was saved, and each outcome says so"
     assert {row["status"] for row in home.rows("invoice", "list", PERIOD)} == {"issued"}
+
+    save_cards(home, [row["account_id"] for row in issued])
+    pushed = home.rows("push", PERIOD)
+    assert [row["result"] for row in pushed] == ["paid", "paid"]
+    paid = home.rows("invoice", "list", PERIOD)
+    assert [row["paid_amount"] for row in paid] == [row["total_amount"] for row in issued]
+    assert home.rows("push") == [], "what is paid is not sent again"
+    assert home.rows("invoice", "list", PERIOD) == paid

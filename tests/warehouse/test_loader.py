@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.warehouse.loader.lines import lifecycle, usage
 from warehouse.errors import InputError
 from warehouse.settings import Settings
 
-COUNTS = "rows_read, rows_accepted, rows_duplicate, rows_conflict, rows_rejected"
+DATA = {"account_id": "acc-42", "project_id": "prj-7", "region": "eu-north1", "metric": "storage.egress_bytes", "labels": {"team": "ml"}}
 
 
 @pytest.fixture
@@ -55,10 +56,11 @@ def test_a_load_accounts_for_every_line(deployment: Deployment) -> None:
 
 
 def test_random_lines_add_up(deployment: Deployment) -> None:
-    result = deployment.load(random_lines(seed=1, count=3000))
+    invented = list(random_lines(seed=1, count=2000))
+    result = deployment.load([*invented, *invented[:500], ""])
 
     (lines, blank, accepted, duplicates, conflicts, rejected) = deployment.rows("ops.event_accounting")[0][1:]
-    assert (lines, lines - blank) == (3000, result.rows_read)
+    assert (lines, lines - blank) == (2501, result.rows_read)
     assert lines == blank + accepted + duplicates + conflicts + rejected
     assert len(deployment.rows("raw.usage_events")) + len(deployment.rows("raw.lifecycle_events")) == accepted
     assert len(deployment.rows("raw.event_identities")) == accepted
@@ -88,7 +90,7 @@ def test_the_same_bytes_under_another_name_are_the_same_file(deployment: Deploym
 def test_an_event_that_comes_again_is_a_duplicate_however_it_is_written(deployment: Deployment) -> None:
     deployment.load([_event(1), lifecycle()])
     again = [
-        _event(1).replace(",", ", ").replace(":", ": "),
+        _event(1).replace(',"', ', "').replace('":', '": '),
         _event(1, quantity='"1073741824.000"'),
         _event(1, quantity="1073741824"),
         _event(1, quantity='"1.073741824e9"'),
@@ -163,11 +165,8 @@ def test_a_conflict_shows_what_was_refused(deployment: Deployment) -> None:
     deployment.load([_event(1, quantity='"0.000000001"', labels='{"a":"\\"b"}')])
 
     (content,) = deployment.rows("ops.event_conflicts", "content")[0]
-    fields = deployment.client.query(
-        "SELECT JSONExtractString({c:String}, 'quantity'), JSONExtractString({c:String}, 'labels', 'a'), JSONExtractString({c:String}, 'account_id')",
-        parameters={"c": content},
-    ).result_rows[0]
-    assert tuple(fields) == ("0.000000001", '"b', "acc-42")
+    refused = json.loads(content)
+    assert (refused["quantity"], refused["labels"], refused["account_id"]) == ("0.000000001", {"a": '"b'}, "acc-42")
 
 
 def test_within_a_file_the_first_line_counts(deployment: Deployment) -> None:
@@ -286,7 +285,7 @@ def test_line_numbers_count_physical_lines_in_the_order_of_the_file(deployment: 
 class TestFormats:
     """The same events in another kind of file are duplicates, line by line: every reader sees the same content."""
 
-    LINES = list(random_lines(seed=7, count=400))
+    LINES = tuple(random_lines(seed=7, count=400))
 
     @pytest.fixture
     def first(self, deployment: Deployment) -> LoadResult:
@@ -333,7 +332,7 @@ class TestFormats:
 
 
 def test_parquet_columns_are_read_like_lines(deployment: Deployment) -> None:
-    data = '{"account_id":"acc-42","project_id":"prj-7","region":"eu-north1","metric":"storage.egress_bytes","quantity":5,"labels":{"team":"ml"}}'
+    data = json.dumps({**DATA, "quantity": 5})
     lines = [
         _event(1, quantity="5"),
         usage(id=r'"a\"\\/é\u0001"', quantity="5"),
@@ -370,7 +369,7 @@ def test_parquet_columns_are_read_like_lines(deployment: Deployment) -> None:
 def test_parquet_may_keep_times_as_timestamps_with_a_zone(deployment: Deployment) -> None:
     deployment.load([_event(1, time='"2026-01-15T10:03:00.25Z"')])
     moment = datetime(2026, 1, 15, 10, 3, 0, 250_999, tzinfo=UTC)
-    data = '{"account_id":"acc-42","project_id":"prj-7","region":"eu-north1","metric":"storage.egress_bytes","quantity":"1073741824","labels":{"team":"ml"}}'
+    data = json.dumps({**DATA, "quantity": "1073741824"})
     table = {"id": ["event-1"], "source": ["/storage/eu-north1"], "type": ["usage.recorded"], "subject": ["bucket-17"], "data": [data]}
     path = deployment.folder / "events.parquet"
     pq.write_table(pa.table({**table, "time": pa.array([moment], pa.timestamp("us", "Europe/Berlin"))}), path)

@@ -31,7 +31,7 @@ def check_story(stage: Stage, story: Story) -> None:
 
 @pytest.mark.parametrize("first_seed", [0])
 def test_three_months_of_many_stories_equal_the_reference(settings: Settings, client: Client, tmp_path: Path, first_seed: int) -> None:
-    story = merge(random_stories(150, first_seed=first_seed))
+    story = merge(random_stories(60, first_seed=first_seed))
     with open_stage(settings, client, tmp_path) as stage:
         check_story(stage, story)
         stage.tick(story.steps[-1].as_of, is_rebuild=True, scope="all")
@@ -43,4 +43,4 @@ def test_three_months_of_many_stories_equal_the_reference(settings: Settings, cl
 
 def test_a_month_end_of_many_stories_equals_the_reference(settings: Settings, client: Client, tmp_path: Path) -> None:
     with open_stage(settings, client, tmp_path) as stage:
-        check_story(stage, merge(random_stories(150, first_seed=10_000, timeline=ONE_MONTH)))
+        check_story(stage, merge(random_stories(60, first_seed=10_000, timeline=ONE_MONTH)))

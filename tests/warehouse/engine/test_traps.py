@@ -25,10 +25,8 @@ from warehouse.settings import LAYERS, Settings
 
 AS_OF = parse_instant("2026-02-01T12:00:00Z")
 
-ACCOUNTS = {name: "USD" for name in "once bad ties open resize tiny midnight late change short mover taker".split()} | {
-    "yen": "JPY",
-    "dinar": "KWD",
-}
+DOLLARS = ("once", "bad", "ties", "open", "resize", "tiny", "midnight", "late", "change", "short", "mover", "taker")
+ACCOUNTS = dict.fromkeys(DOLLARS, "USD") | {"yen": "JPY", "dinar": "KWD"}
 
 CATALOG = {
     "accounts": ["account_id,currency_code", *(f"{name},{currency}" for name, currency in ACCOUNTS.items())],

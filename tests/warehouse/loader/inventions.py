@@ -95,7 +95,7 @@ class _Writer:
         kind = self._chance.choice(_TYPES)
         top = {
             "specversion": '"1.0"',
-            "id": self._text("e1", "5", "{x", "n5", "é", r"a\"b"),
+            "id": self._text(f"e{self._chance.randrange(500)}", *(("5", "{x", "n5", "é", r"a\"b") if self._likely(0.1) else ())),
             "source": '"/s"',
             "type": f'"{kind}"',
             "subject": '"b"',

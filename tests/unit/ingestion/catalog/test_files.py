@@ -37,7 +37,7 @@ CONTENTS = [
     (f"{TAXES}\nDE,{'V' * 200_000},19,,\n".encode(), "taxes.csv:2: is not CSV"),
     (f'{TAXES}\n"DE","V\nA\nT",19,,\nDE,VAT,x,,\n'.encode(), "taxes.csv:2:tax_name: 'V\\nA\\nT' contains an invisible character"),
     (f"{TAXES}\n\n\n,,,,\nDE,VAT,x,,\n".encode(), "taxes.csv:5:percent: 'x' is not a plain number"),
-    (f"\n{TAXES}x\n".encode(), "taxes.csv:2:percent: the column is missing"),
+    (f"\nx{TAXES}\n".encode(), "taxes.csv:2:country_code: the column is missing"),
 ]
 
 

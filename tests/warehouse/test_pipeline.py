@@ -1,0 +1,183 @@
+"""The tick on the real engine: what it loads, what it refuses, what it leaves as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from control.settings import ControlSettings
+from orchestration.catalog import apply_folder
+from orchestration.deployment import Deployment
+from orchestration.quality.gate import open_gate
+from orchestration.report import CheckFailedError, RunReport
+from tests.pipeline import RebuildRange, close_month, run_tick
+from warehouse.errors import InputError, RefusedError
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Dagster and dbt, about each other
+
+PUBLIC = (
+    ("metering", "consumption_hourly"),
+    ("rating", "charges_hourly"),
+    ("rating", "unrated_consumption"),
+    ("invoicing", "invoices"),
+    ("invoicing", "invoice_lines"),
+)
+CATALOG = {
+    "accounts.csv": "account_id,name,currency_code,country_code,tax_id,is_tax_exempt,email,gateway,payment_terms_days\n"
+    "acc-1,One,USD,US,,false,,,14\n",
+    "skus.csv": "sku_id,service,name,metric,region,unit,aggregation,billed_when,divisor\n"
+    "egress,Network,Traffic,storage.egress_bytes,,GiB,sum,,1\n",
+    "prices.csv": "price_id,sku_id,account_id,currency_code,model,unit_price,package_size,valid_from,valid_to\n"
+    "egress-usd,egress,,USD,per_unit,0.08,,2026-01-01,\n",
+}
+
+
+def event(number: int, *, metric: str = "storage.egress_bytes", at: str = "2026-01-10T00:00:00Z") -> str:
+    data = {"account_id": "acc-1", "metric": metric, "quantity": "10"}
+    return json.dumps(
+        {"specversion": "1.0", "id": f"e-{number}", "source": "/s", "type": "usage.recorded", "subject": "b", "time": at, "data": data}
+    )
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Path:
+    folder = tmp_path / "landing"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def deployment(settings: object, landing: Path, client: Client, tmp_path: Path) -> Iterator[Deployment]:
+    """A deployment with a catalog, a landing zone and no tick yet."""
+    own = settings.model_copy(update={"landing": str(landing), "now_text": "2026-02-03T00:00:00Z"})  # type: ignore[attr-defined]
+    deployment = Deployment(settings=own, control_settings=ControlSettings(_env_file=None), lease_wait_seconds=0.0)
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    for name, text in CATALOG.items():
+        (folder / name).write_text(text)
+    with deployment.control() as control:
+        apply_folder(control, client, own, folder)
+    yield deployment
+
+
+def tick(deployment: Deployment, *, as_of: datetime | None = None, rebuild: RebuildRange | None = None) -> RunReport:
+    with open_gate(deployment.settings) as gate, deployment.alone("a test"):
+        return run_tick(deployment, gate, as_of=as_of, rebuild=rebuild)
+
+
+def committed(client: Client, deployment: Deployment) -> list[int]:
+    ops = deployment.settings.database("ops")
+    return [row[0] for row in client.query(f"SELECT tick_id FROM {ops}.ticks WHERE status = 'committed' ORDER BY tick_id").result_rows]
+
+
+def content(client: Client, deployment: Deployment) -> dict[str, list[str]]:
+    """Each public table as sorted text."""
+    return {
+        name: sorted(
+            row[0] for row in client.query(f"SELECT toString(tuple(*)) FROM {deployment.settings.database(layer)}.{name}").result_rows
+        )
+        for layer, name in PUBLIC
+    }
+
+
+def test_a_tick_bills_what_landed_and_a_second_one_and_a_rebuild_change_nothing(
+    deployment: Deployment, client: Client, landing: Path
+) -> None:
+    (landing / "1.jsonl").write_text(event(1) + "\n" + event(2, metric="unknown.metric") + "\n")
+    first = tick(deployment)
+    assert [load.accepted for load in first.loads] == [2]
+    assert [check.name for check in first.warnings] == ["usage_is_rated"]
+    assert "unknown_metric" in first.warnings[0].figures
+    tables = content(client, deployment)
+    assert len(tables["invoices"]) == 1
+    assert "0.8" in tables["invoices"][0]
+    assert len(tables["unrated_consumption"]) == 1
+
+    second = tick(deployment)
+    assert second.loads == []
+    assert second.tick is not None
+    assert first.tick is not None
+    assert second.tick.as_of == first.tick.as_of == datetime(2026, 1, 10, tzinfo=UTC)
+    assert content(client, deployment) == tables
+
+    tick(deployment, rebuild=RebuildRange())
+    assert content(client, deployment) == tables
+    assert committed(client, deployment) == [1, 2, 3]
+
+
+def test_a_failed_blocking_check_is_named_and_the_tick_is_made_good_by_the_next_one(
+    deployment: Deployment, client: Client, landing: Path
+) -> None:
+    ops = deployment.settings.database("ops")
+    (landing / "1.jsonl").write_text(event(1) + "\n")
+    tick(deployment)
+    (landing / "2.jsonl").write_text(event(2) + "\n")
+    columns = "batch_seq, batch_id, source_name, location, lines, blank, rows_read, rows_accepted, loaded_at"
+    client.command(f"INSERT INTO {ops}.batches ({columns}) SELECT 99, 'lost', 'files', 'x', 7, 0, 7, 0, now64(3)")
+    with pytest.raises(CheckFailedError, match=r"event_accounting_adds_up \(batch_id=lost; lines=7"):
+        tick(deployment)
+    assert committed(client, deployment) == [1]
+
+    client.command(f"DELETE FROM {ops}.batches WHERE batch_id = 'lost' SETTINGS mutations_sync = 2")
+    good = tick(deployment)
+    assert good.tick is not None
+    assert (good.tick.tick_id, good.tick.previous_tick_id) == (3, 1)
+    assert [row[-2:] for row in content(client, deployment)["consumption_hourly"]]
+    assert client.query(f"SELECT sum(quantity) FROM {deployment.settings.database('metering')}.consumption_hourly").result_rows[0][0] == 20
+
+
+def test_rows_that_the_ledger_does_not_know_fail_the_tick(deployment: Deployment, client: Client, landing: Path) -> None:
+    (landing / "1.jsonl").write_text(event(1) + "\n")
+    raw = deployment.settings.database("raw")
+    with open_gate(deployment.settings) as gate, deployment.alone("a test"):
+        from orchestration.loading import load_landing  # noqa: PLC0415 - loads before the tick, so that raw can be damaged
+
+        load_landing(client, deployment.settings)
+        client.command(f"INSERT INTO {raw}.usage_events SELECT * FROM {raw}.usage_events")
+        with pytest.raises(CheckFailedError, match=r"raw_holds_what_batches_accepted"):
+            run_tick(deployment, gate)
+    assert committed(client, deployment) == []
+
+
+def test_two_ticks_at_once_are_refused_by_the_name_of_the_first(deployment: Deployment) -> None:
+    with deployment.alone("meterhouse run"), pytest.raises(RefusedError, match="meterhouse run"), deployment.alone("meterhouse ingest"):
+        pytest.fail("two held the lease")
+
+
+def test_a_damaged_file_in_the_landing_zone_holds_up_no_other_but_no_month_is_closed_without_it(
+    deployment: Deployment, client: Client, landing: Path
+) -> None:
+    (landing / "1-cut.jsonl.gz").write_bytes(gzip.compress(event(1).encode() * 50)[:-20])
+    (landing / "2.jsonl").write_text(event(2) + "\n" + event(3, at="2026-02-02T00:00:00Z") + "\n")
+    report = tick(deployment)
+    assert report.is_committed
+    assert [load.accepted for load in report.loads] == [2]
+    assert len(report.unreadable) == 1
+    assert "1-cut.jsonl.gz" in report.unreadable[0]
+
+    with open_gate(deployment.settings) as gate, deployment.alone("a test"), pytest.raises(InputError, match=r"1-cut\.jsonl\.gz"):
+        close_month(deployment, gate, "2026-01")
+    (landing / "1-cut.jsonl.gz").unlink()
+    with open_gate(deployment.settings) as gate, deployment.alone("a test"):
+        closed = close_month(deployment, gate, "2026-01")
+    assert [invoice.invoice_number for invoice in closed.issued] == ["INV-000001"]
+    assert {"issued_documents_are_unchanged", "numbers_have_no_gap", "ledger_balances"} <= {check.name for check in closed.checks}
+
+
+def test_a_model_that_fails_is_named_in_one_sentence(deployment: Deployment, client: Client, landing: Path) -> None:
+    (landing / "1.jsonl").write_text(event(1) + "\n")
+    raw = deployment.settings.database("raw")
+    client.command(f"RENAME TABLE {raw}.usage_windows TO {raw}.hidden")
+    with contextlib.ExitStack() as undo:
+        undo.callback(client.command, f"RENAME TABLE {raw}.hidden TO {raw}.usage_windows")
+        with pytest.raises(Exception, match="usage_windows") as caught:
+            tick(deployment)
+    assert "\n" not in str(caught.value)
+    assert committed(client, deployment) == []
