@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def landing(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def deployment(settings: object, landing: Path, client: Client, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(settings: object, landing: Path, client: Client, tmp_path: Path) -> Deployment:
     """A deployment with a catalog, a landing zone and no tick yet."""
     own = settings.model_copy(update={"landing": str(landing), "now_text": "2026-02-03T00:00:00Z"})  # type: ignore[attr-defined]
     deployment = Deployment(settings=own, control_settings=ControlSettings(_env_file=None), lease_wait_seconds=0.0)
@@ -64,7 +63,7 @@ def deployment(settings: object, landing: Path, client: Client, tmp_path: Path) 
         (folder / name).write_text(text)
     with deployment.control() as control:
         apply_folder(control, client, own, folder)
-    yield deployment
+    return deployment
 
 
 def tick(deployment: Deployment, *, as_of: datetime | None = None, rebuild: RebuildRange | None = None) -> RunReport:
