@@ -42,7 +42,6 @@ _READ_OPTIONS: dict[str, str | int] = {
 }
 _OPTIONS: dict[str, str | int] = {
     "output_format_json_escape_forward_slashes": 0,
-    "optimize_and_compare_chain": 0,  # finds nothing in our conditions, and trebles the planning of odd lines
     # Identities of a file of many million lines go to disk instead of memory beyond this.
     "max_bytes_before_external_group_by": 1 << 30,
 }

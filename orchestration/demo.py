@@ -86,8 +86,7 @@ def demo(deployment: Deployment, say: Say) -> Told:
             say("Computing consumption, charges and drafts …")
             report = run_tick(deployment, gate)
             say(f"{_checks(report)} Closing {PERIOD} …")
-            with open_gate(deployment.settings) as second:
-                closed = close_month(deployment, second, PERIOD)
+            closed = close_month(deployment, gate, PERIOD)
         say(f"{_checks(closed)} {len(closed.issued)} invoices issued.")
         _collect(client, deployment, folder, say)
         return Told(

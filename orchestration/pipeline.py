@@ -38,7 +38,7 @@ def run_tick(deployment: Deployment, gate: QualityGate, *, as_of: datetime | Non
 
     Args:
         deployment: to run on.
-        gate: a runner of the checks that was not asked yet.
+        gate: the runner of the checks.
         as_of: the instant to bill to; default: as the deployment's clock says.
         rebuild: hours to recompute.
 

@@ -6,7 +6,7 @@ directory entries, not data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from clickhouse_connect.driver.client import Client
@@ -16,8 +16,8 @@ from warehouse.settings import LAYERS, Settings
 
 
 @contextmanager
-def cloned(client: Client, settings: Settings, *, purpose: str) -> Iterator[Settings]:
-    """Settings of a copy of all tables, under the prefix `<prefix><purpose>_`; the copy is dropped at the end.
+def cloned(client: Client, settings: Settings, *, purpose: str, layers: Sequence[str] = LAYERS) -> Iterator[Settings]:
+    """Settings of a copy of the layers' tables, under the prefix `<prefix><purpose>_`; the copy is dropped at the end.
 
     Views are not copied: those of migrations are made anew, those of dbt by the next build in the copy. A copy that a
     crash left behind is replaced.
@@ -28,6 +28,8 @@ def cloned(client: Client, settings: Settings, *, purpose: str) -> Iterator[Sett
         for layer in LAYERS:
             source, target = settings.database(layer), copy.database(layer)
             client.command(f"CREATE DATABASE {target}")
+            if layer not in layers:
+                continue
             tables = client.query(
                 "SELECT name FROM system.tables WHERE database = {database:String} AND engine LIKE '%MergeTree'",
                 parameters={"database": source},

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,14 +65,32 @@ def rebuild(
         datetime | None, typer.Option("--from", parser=parse_instant, metavar="TS", help="First instant; default: all.")
     ] = None,
     end: Annotated[datetime | None, typer.Option("--to", parser=parse_instant, metavar="TS", help="End, exclusive; default: all.")] = None,
+    is_comparison: Annotated[
+        bool, typer.Option("--compare", help="Rebuild a copy, compare, print the first difference of each table; changes nothing.")
+    ] = False,
     output: FormatOption = None,
 ) -> None:
     """Recompute from raw. It yields the tables that the incremental runs made, to the last digit."""
     if start and end and start >= end:
         raise typer.BadParameter("--from must be before --to")
+    if is_comparison:
+        _compare(output)
+        return
     from orchestration.pipeline import RebuildRange
 
     _tick("meterhouse rebuild", as_of=None, rebuild=RebuildRange(start=start, end=end), output=output)
+
+
+def _compare(output: Format | None) -> None:
+    from orchestration.comparison import Comparison, compare
+
+    here = deployment()
+    with here.alone("meterhouse rebuild --compare"), open_warehouse(here) as client:
+        found = compare(client, here.settings, seller_country=here.control_settings.seller.country_code)
+    emit([asdict(comparison) for comparison in found], [field.name for field in fields(Comparison)], output)
+    differing = [comparison.table for comparison in found if comparison.first_difference]
+    if differing:
+        raise RefusedError(f"{', '.join(differing)} differ from a rebuild; `meterhouse rebuild` makes them equal")
 
 
 def close(period: Period, as_of: AsOf = None, output: FormatOption = None) -> None:

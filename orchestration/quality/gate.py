@@ -1,4 +1,4 @@
-"""Keeps the process that runs the expectations: started with the tick, asked after the models, ended with the tick.
+"""Keeps the process that runs the expectations: started with the command, asked after the models, ended with the command.
 
 Great Expectations imports for seconds. In a process of its own that happens while the models compute, on another core.
 """
@@ -30,14 +30,14 @@ class ChecksError(MeterhouseError):
 
 
 class QualityGate:
-    """A runner that waits for its one request."""
+    """A runner that waits for requests."""
 
     def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self._process = process
         self._log = log
 
     def look(self, settings: Settings, *, scope: Scope) -> list[CheckOutcome]:
-        """Run the suite. Called once.
+        """Run the suite.
 
         Raises:
             ChecksError: the runner or an expectation failed to do its work.
@@ -60,7 +60,7 @@ class QualityGate:
         return outcomes
 
     def close(self) -> None:
-        """End the process, whether it was asked or not."""
+        """End the process."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
                 stream.close()
@@ -75,13 +75,12 @@ class QualityGate:
         if stdin is None or stdout is None:
             raise ValueError("the runner was started without pipes")
         try:
-            ready = stdout.readline()
             stdin.write(json.dumps(request) + "\n")
             stdin.flush()
             line = stdout.readline()
         except BrokenPipeError:
-            ready, line = "", ""
-        if not ready or not line:
+            line = ""
+        if not line:
             raise ChecksError(f"the process of the checks ended early; see {self._log}")
         answer: dict[str, Any] = json.loads(line)
         return answer

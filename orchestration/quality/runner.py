@@ -1,7 +1,7 @@
 """The program of the checks' process: asks Great Expectations, prints what it found.
 
 It runs by its path and imports nothing of ours: it starts with the tick and imports for as long as the models compute.
-One JSON request on stdin, one JSON answer on stdout:
+A line of JSON on stdin for each request, a line on stdout for each answer:
 
     {"connection": {...}, "expectations": [{"name", "slice", "unexpected"}], "shown_rows": 3}
     {"results": [{"name", "count", "rows": [{column: text}], "error"}]}
@@ -26,18 +26,13 @@ from great_expectations.expectations.core.unexpected_rows_expectation import Une
 
 
 def main() -> None:
-    """Answer one request, or end when the other side goes away before it asks."""
+    """Answer requests until the other side goes away."""
     answers = _only_for_answers()
     logging.disable(logging.CRITICAL)  # what matters is in the answer; a driver's log could show a connection
     warnings.simplefilter("ignore")
-    answers.write("ready\n")
-    answers.flush()
-    line = sys.stdin.readline()
-    if not line:
-        return
-    request = json.loads(line)
-    answers.write(json.dumps({"results": validate(request)}) + "\n")
-    answers.flush()
+    for line in sys.stdin:
+        answers.write(json.dumps({"results": validate(json.loads(line))}) + "\n")
+        answers.flush()
 
 
 def validate(request: dict[str, Any]) -> list[dict[str, Any]]:

@@ -107,36 +107,35 @@ def test_an_event_that_comes_again_is_a_duplicate_however_it_is_written(deployme
     assert len(deployment.rows("raw.event_identities")) == 2
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        _event(1, subject='"bucket-18"'),
-        _event(1, time='"2026-01-15T10:03:00.001Z"'),
-        _event(1, time='"2025-12-15T10:03:00Z"'),
-        _event(1, account_id='"acc-43"'),
-        _event(1, project_id=None),
-        _event(1, region='"eu-west1"'),
-        _event(1, metric='"storage.ingress_bytes"'),
-        _event(1, quantity='"1073741824.000000001"'),
-        _event(1, value='"x"'),
-        _event(1, labels='{"team":"mm"}'),
-        _event(1, labels=None),
-        _event(1, sequence="1"),
-        lifecycle(id='"event-1"', source='"/storage/eu-north1"'),
-    ],
+OTHER_CONTENTS: tuple[dict[str, str | None], ...] = (
+    {"subject": '"bucket-18"'},
+    {"time": '"2026-01-15T10:03:00.001Z"'},
+    {"time": '"2025-12-15T10:03:00Z"'},
+    {"account_id": '"acc-43"'},
+    {"project_id": None},
+    {"region": '"eu-west1"'},
+    {"metric": '"storage.ingress_bytes"'},
+    {"quantity": '"1073741824.000000001"'},
+    {"value": '"x"'},
+    {"labels": '{"team":"mm"}'},
+    {"labels": '{"Team":"ml"}'},
+    {"labels": None},
+    {"sequence": "1"},
+    {"type": '"resource.created"', "metrics": "{}"},
 )
-def test_the_same_identity_with_other_content_is_a_conflict_and_changes_nothing(deployment: Deployment, other: str) -> None:
-    first = deployment.load([_event(1)])
+
+
+def test_the_same_identity_with_other_content_is_a_conflict_and_changes_nothing(deployment: Deployment) -> None:
+    first = deployment.load(_event(number) for number in range(len(OTHER_CONTENTS)))
     tables = ("raw.usage_events", "raw.lifecycle_events", "raw.event_identities", "raw.usage_windows", "raw.lifecycle_windows")
     before = [deployment.rows(table) for table in tables]
 
-    result = deployment.load(["", other])
+    result = deployment.load(["", *(_event(number, **members) for number, members in enumerate(OTHER_CONTENTS))])
 
-    assert _buckets(result) == (0, 0, 1, 0)
+    assert _buckets(result) == (0, 0, len(OTHER_CONTENTS), 0)
     assert [deployment.rows(table) for table in tables] == before
-    conflict = "batch_seq, batch_id, line_number, source, event_id, first_batch_id"
-    assert deployment.rows("ops.event_conflicts", conflict) == [
-        (2, result.batch_id, 2, "/storage/eu-north1", "event-1", first.batch_id),
+    assert deployment.rows("ops.event_conflicts", "batch_seq, batch_id, line_number, source, event_id, first_batch_id") == [
+        (2, result.batch_id, number + 2, "/storage/eu-north1", f"event-{number}", first.batch_id) for number in range(len(OTHER_CONTENTS))
     ]
 
 
@@ -282,53 +281,55 @@ def test_line_numbers_count_physical_lines_in_the_order_of_the_file(deployment: 
     ]
 
 
+@pytest.fixture(scope="module")
+def shared(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """One deployment for tests that leave nothing in it which another would notice."""
+    with open_deployment(server.home, tmp_path_factory.mktemp("shared")) as opened:
+        yield opened
+
+
 class TestFormats:
     """The same events in another kind of file are duplicates, line by line: every reader sees the same content."""
 
     LINES = tuple(random_lines(seed=7, count=400))
 
-    @pytest.fixture
-    def first(self, deployment: Deployment) -> LoadResult:
-        return deployment.load(self.LINES)
+    def _assert_same(self, deployment: Deployment, path: Path) -> None:
+        first = deployment.load(self.LINES)
+        again = load_file(deployment.client, deployment.settings, path)
 
-    def _again(self, deployment: Deployment, path: Path) -> LoadResult:
-        result = load_file(deployment.client, deployment.settings, path)
-        rejected = deployment.rows("ops.rejected_events", "batch_seq, line_number, reason_code, hex(raw_line)")
-        assert [row[1:] for row in rejected if row[0] == 1] == [row[1:] for row in rejected if row[0] == 2]
-        return result
-
-    def _assert_same(self, first: LoadResult, again: LoadResult) -> None:
         assert first.accepted > 20
         assert (again.accepted, again.duplicates) == (0, first.accepted + first.duplicates)
         assert (again.rows_read, again.conflicts, again.rejected) == (first.rows_read, first.conflicts, first.rejected)
+        rejected = deployment.rows("ops.rejected_events", "batch_id, line_number, reason_code, hex(raw_line)")
+        assert [row[1:] for row in rejected if row[0] == again.batch_id] == [row[1:] for row in rejected if row[0] == first.batch_id]
 
-    def test_gzip(self, deployment: Deployment, first: LoadResult) -> None:
-        path = deployment.folder / "events.jsonl.gz"
+    def test_gzip(self, shared: Deployment) -> None:
+        path = shared.folder / "whole.jsonl.gz"
         path.write_bytes(gzip.compress(b"\n".join(self.LINES)))
-        self._assert_same(first, self._again(deployment, path))
+        self._assert_same(shared, path)
 
-    def test_gzip_of_several_members(self, deployment: Deployment, first: LoadResult) -> None:
+    def test_gzip_of_several_members(self, shared: Deployment) -> None:
         content = b"\n".join(self.LINES)
-        path = deployment.folder / "events.jsonl.gz"
+        path = shared.folder / "members.jsonl.gz"
         path.write_bytes(gzip.compress(content[:5000]) + gzip.compress(content[5000:]))
-        self._assert_same(first, self._again(deployment, path))
+        self._assert_same(shared, path)
 
-    def test_zstandard(self, deployment: Deployment, first: LoadResult) -> None:
-        path = deployment.folder / "events.jsonl.zst"
+    def test_zstandard(self, shared: Deployment) -> None:
+        path = shared.folder / "whole.jsonl.zst"
         path.write_bytes(zstandard.compress(b"\n".join(self.LINES)))
-        self._assert_same(first, self._again(deployment, path))
+        self._assert_same(shared, path)
 
-    def test_zstandard_of_several_frames(self, deployment: Deployment, first: LoadResult) -> None:
+    def test_zstandard_of_several_frames(self, shared: Deployment) -> None:
         content = b"\n".join(self.LINES)
-        path = deployment.folder / "events.jsonl.zst"
+        path = shared.folder / "frames.jsonl.zst"
         path.write_bytes(zstandard.compress(content[:5000]) + zstandard.compress(content[5000:]))
-        self._assert_same(first, self._again(deployment, path))
+        self._assert_same(shared, path)
 
     @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
-    def test_parquet_of_lines(self, deployment: Deployment, first: LoadResult, kind: pa.DataType) -> None:
-        path = deployment.folder / "events.parquet"
+    def test_parquet_of_lines(self, shared: Deployment, kind: pa.DataType) -> None:
+        path = shared.folder / f"{kind}.parquet"
         pq.write_table(pa.table({"line": pa.array(self.LINES, kind)}), path, row_group_size=150)
-        self._assert_same(first, self._again(deployment, path))
+        self._assert_same(shared, path)
 
 
 def test_parquet_columns_are_read_like_lines(deployment: Deployment) -> None:
@@ -382,53 +383,52 @@ class TestDamage:
 
     CONTENT = b"\n".join(random_lines(seed=3, count=3000))
 
-    def _assert_refused(self, deployment: Deployment, path: Path, *words: str) -> None:
+    def _assert_refused(self, shared: Deployment, path: Path, *words: str) -> None:
+        before = shared.contents()
         with pytest.raises(InputError) as error:
-            load_file(deployment.client, deployment.settings, path)
+            load_file(shared.client, shared.settings, path)
         assert all(word in str(error.value) for word in (str(path), "nothing of it was loaded", *words))
-        assert all(rows == [] for rows in deployment.contents().values())
-        assert deployment.stage_tables() == []
+        assert shared.contents() == before
+        assert shared.stage_tables() == []
 
     @pytest.mark.parametrize("cut", [1, 4, 8, 1000])
-    def test_a_gzip_file_that_is_cut_off_is_refused(self, deployment: Deployment, cut: int) -> None:
-        path = deployment.folder / "events.jsonl.gz"
+    def test_a_gzip_file_that_is_cut_off_is_refused(self, shared: Deployment, cut: int) -> None:
+        path = shared.folder / "events.jsonl.gz"
         path.write_bytes(gzip.compress(self.CONTENT)[:-cut])
-        self._assert_refused(deployment, path, "cut off")
+        self._assert_refused(shared, path, "cut off")
 
     @pytest.mark.parametrize("cut", [1, 3, 1000])
-    def test_a_zstandard_file_that_is_cut_off_is_refused(self, deployment: Deployment, cut: int) -> None:
-        path = deployment.folder / "events.jsonl.zst"
+    def test_a_zstandard_file_that_is_cut_off_is_refused(self, shared: Deployment, cut: int) -> None:
+        path = shared.folder / "events.jsonl.zst"
         path.write_bytes(zstandard.compress(self.CONTENT)[:-cut])
-        self._assert_refused(deployment, path, "cut off")
+        self._assert_refused(shared, path, "cut off")
 
-    def test_a_file_with_a_flipped_bit_is_refused(self, deployment: Deployment) -> None:
+    def test_a_file_with_a_flipped_bit_is_refused(self, shared: Deployment) -> None:
         for name, packed in (
             ("a.jsonl.gz", gzip.compress(self.CONTENT)),
             ("a.jsonl.zst", zstandard.ZstdCompressor(write_checksum=True).compress(self.CONTENT)),
         ):
             damaged = bytearray(packed)
             damaged[len(damaged) // 2] ^= 0x10
-            path = deployment.folder / name
+            path = shared.folder / name
             path.write_bytes(damaged)
-            self._assert_refused(deployment, path)
+            self._assert_refused(shared, path)
 
     @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst", "a.parquet"])
-    def test_a_file_that_is_not_what_its_name_says_is_refused(self, deployment: Deployment, name: str) -> None:
-        path = deployment.folder / name
+    def test_a_file_that_is_not_what_its_name_says_is_refused(self, shared: Deployment, name: str) -> None:
+        path = shared.folder / name
         path.write_bytes(self.CONTENT)
-        self._assert_refused(deployment, path)
+        self._assert_refused(shared, path)
 
-    def test_a_parquet_file_that_is_cut_off_is_refused(self, deployment: Deployment) -> None:
-        path = deployment.folder / "events.parquet"
+    def test_a_parquet_file_that_is_cut_off_is_refused(self, shared: Deployment) -> None:
+        path = shared.folder / "events.parquet"
         pq.write_table(pa.table({"line": self.CONTENT.split(b"\n")}), path)
         path.write_bytes(path.read_bytes()[:-10])
-        self._assert_refused(deployment, path)
+        self._assert_refused(shared, path)
 
     @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
-    def test_a_file_that_changes_while_it_is_read_is_refused(
-        self, deployment: Deployment, name: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        path = deployment.folder / name
+    def test_a_file_that_changes_while_it_is_read_is_refused(self, shared: Deployment, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = shared.folder / name
 
         def write(lines: list[bytes]) -> None:
             if name.endswith("parquet"):
@@ -444,16 +444,17 @@ class TestDamage:
             return found
 
         monkeypatch.setattr("ingestion.loader.content_hash", hash_then_replace)
-        self._assert_refused(deployment, path, "changed while it was read")
+        self._assert_refused(shared, path, "changed while it was read")
 
-    def test_a_good_file_loads_after_a_damaged_one(self, deployment: Deployment) -> None:
-        path = deployment.folder / "events.jsonl.gz"
+    def test_a_good_file_loads_after_a_damaged_one(self, shared: Deployment) -> None:
+        path = shared.folder / "events.jsonl.gz"
         path.write_bytes(gzip.compress(self.CONTENT)[:-5])
-        self._assert_refused(deployment, path)
+        self._assert_refused(shared, path)
+        batches = len(shared.rows("ops.batches"))
         path.write_bytes(gzip.compress(self.CONTENT))
 
-        assert load_file(deployment.client, deployment.settings, path).accepted > 0
-        assert [row[0] for row in deployment.rows("ops.batches", "batch_seq")] == [1]
+        assert not load_file(shared.client, shared.settings, path).already_loaded
+        assert [row[0] for row in shared.rows("ops.batches", "batch_seq")] == list(range(1, batches + 2))
 
 
 def test_a_file_of_another_kind_is_refused_before_anything_is_read(deployment: Deployment) -> None:

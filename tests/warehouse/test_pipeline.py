@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from clickhouse_connect.driver.client import Client
 from control.settings import ControlSettings
 from orchestration.catalog import apply_folder
 from orchestration.deployment import Deployment
-from orchestration.quality.gate import open_gate
+from orchestration.loading import load_landing
+from orchestration.quality.gate import QualityGate, open_gate
 from orchestration.report import CheckFailedError, RunReport
 from tests.pipeline import RebuildRange, close_month, run_tick
 from warehouse.errors import InputError, RefusedError
+from warehouse.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Dagster and dbt, about each other
 
@@ -45,6 +48,13 @@ def event(number: int, *, metric: str = "storage.egress_bytes", at: str = "2026-
     )
 
 
+@pytest.fixture(scope="module")
+def gate(server: Settings) -> Iterator[QualityGate]:
+    """Great Expectations imports for seconds, so one process serves all tests."""
+    with open_gate(server) as opened:
+        yield opened
+
+
 @pytest.fixture
 def landing(tmp_path: Path) -> Path:
     folder = tmp_path / "landing"
@@ -53,9 +63,9 @@ def landing(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def deployment(settings: object, landing: Path, client: Client, tmp_path: Path) -> Deployment:
+def deployment(settings: Settings, landing: Path, client: Client, tmp_path: Path) -> Deployment:
     """A deployment with a catalog, a landing zone and no tick yet."""
-    own = settings.model_copy(update={"landing": str(landing), "now_text": "2026-02-03T00:00:00Z"})  # type: ignore[attr-defined]
+    own = settings.model_copy(update={"landing": str(landing), "now_text": "2026-02-03T00:00:00Z"})
     deployment = Deployment(settings=own, control_settings=ControlSettings(_env_file=None), lease_wait_seconds=0.0)
     folder = tmp_path / "catalog"
     folder.mkdir()
@@ -66,9 +76,18 @@ def deployment(settings: object, landing: Path, client: Client, tmp_path: Path) 
     return deployment
 
 
-def tick(deployment: Deployment, *, as_of: datetime | None = None, rebuild: RebuildRange | None = None) -> RunReport:
-    with open_gate(deployment.settings) as gate, deployment.alone("a test"):
-        return run_tick(deployment, gate, as_of=as_of, rebuild=rebuild)
+Tick = Callable[..., RunReport]
+
+
+@pytest.fixture
+def tick(deployment: Deployment, gate: QualityGate) -> Tick:
+    """One tick, as `meterhouse run` or `meterhouse rebuild` would make it."""
+
+    def run(rebuild: RebuildRange | None = None) -> RunReport:
+        with deployment.alone("a test"):
+            return run_tick(deployment, gate, rebuild=rebuild)
+
+    return run
 
 
 def committed(client: Client, deployment: Deployment) -> list[int]:
@@ -87,10 +106,10 @@ def content(client: Client, deployment: Deployment) -> dict[str, list[str]]:
 
 
 def test_a_tick_bills_what_landed_and_a_second_one_and_a_rebuild_change_nothing(
-    deployment: Deployment, client: Client, landing: Path
+    deployment: Deployment, client: Client, landing: Path, tick: Tick
 ) -> None:
     (landing / "1.jsonl").write_text(event(1) + "\n" + event(2, metric="unknown.metric") + "\n")
-    first = tick(deployment)
+    first = tick()
     assert [load.accepted for load in first.loads] == [2]
     assert [check.name for check in first.warnings] == ["usage_is_rated"]
     assert "unknown_metric" in first.warnings[0].figures
@@ -99,45 +118,43 @@ def test_a_tick_bills_what_landed_and_a_second_one_and_a_rebuild_change_nothing(
     assert "0.8" in tables["invoices"][0]
     assert len(tables["unrated_consumption"]) == 1
 
-    second = tick(deployment)
+    second = tick()
     assert second.loads == []
     assert second.tick is not None
     assert first.tick is not None
     assert second.tick.as_of == first.tick.as_of == datetime(2026, 1, 10, tzinfo=UTC)
     assert content(client, deployment) == tables
 
-    tick(deployment, rebuild=RebuildRange())
+    tick(RebuildRange())
     assert content(client, deployment) == tables
     assert committed(client, deployment) == [1, 2, 3]
 
 
 def test_a_failed_blocking_check_is_named_and_the_tick_is_made_good_by_the_next_one(
-    deployment: Deployment, client: Client, landing: Path
+    deployment: Deployment, client: Client, landing: Path, tick: Tick
 ) -> None:
     ops = deployment.settings.database("ops")
     (landing / "1.jsonl").write_text(event(1) + "\n")
-    tick(deployment)
+    tick()
     (landing / "2.jsonl").write_text(event(2) + "\n")
     columns = "batch_seq, batch_id, source_name, location, lines, blank, rows_read, rows_accepted, loaded_at"
     client.command(f"INSERT INTO {ops}.batches ({columns}) SELECT 99, 'lost', 'files', 'x', 7, 0, 7, 0, now64(3)")
     with pytest.raises(CheckFailedError, match=r"event_accounting_adds_up \(batch_id=lost; lines=7"):
-        tick(deployment)
+        tick()
     assert committed(client, deployment) == [1]
 
     client.command(f"DELETE FROM {ops}.batches WHERE batch_id = 'lost' SETTINGS mutations_sync = 2")
-    good = tick(deployment)
+    good = tick()
     assert good.tick is not None
     assert (good.tick.tick_id, good.tick.previous_tick_id) == (3, 1)
     assert [row[-2:] for row in content(client, deployment)["consumption_hourly"]]
     assert client.query(f"SELECT sum(quantity) FROM {deployment.settings.database('metering')}.consumption_hourly").result_rows[0][0] == 20
 
 
-def test_rows_that_the_ledger_does_not_know_fail_the_tick(deployment: Deployment, client: Client, landing: Path) -> None:
+def test_rows_that_the_ledger_does_not_know_fail_the_tick(deployment: Deployment, client: Client, landing: Path, gate: QualityGate) -> None:
     (landing / "1.jsonl").write_text(event(1) + "\n")
     raw = deployment.settings.database("raw")
-    with open_gate(deployment.settings) as gate, deployment.alone("a test"):
-        from orchestration.loading import load_landing  # noqa: PLC0415 - loads before the tick, so that raw can be damaged
-
+    with deployment.alone("a test"):
         load_landing(client, deployment.settings)
         client.command(f"INSERT INTO {raw}.usage_events SELECT * FROM {raw}.usage_events")
         with pytest.raises(CheckFailedError, match=r"raw_holds_what_batches_accepted"):
@@ -151,32 +168,32 @@ def test_two_ticks_at_once_are_refused_by_the_name_of_the_first(deployment: Depl
 
 
 def test_a_damaged_file_in_the_landing_zone_holds_up_no_other_but_no_month_is_closed_without_it(
-    deployment: Deployment, client: Client, landing: Path
+    deployment: Deployment, landing: Path, gate: QualityGate, tick: Tick
 ) -> None:
     (landing / "1-cut.jsonl.gz").write_bytes(gzip.compress(event(1).encode() * 50)[:-20])
     (landing / "2.jsonl").write_text(event(2) + "\n" + event(3, at="2026-02-02T00:00:00Z") + "\n")
-    report = tick(deployment)
+    report = tick()
     assert report.is_committed
     assert [load.accepted for load in report.loads] == [2]
     assert len(report.unreadable) == 1
     assert "1-cut.jsonl.gz" in report.unreadable[0]
 
-    with open_gate(deployment.settings) as gate, deployment.alone("a test"), pytest.raises(InputError, match=r"1-cut\.jsonl\.gz"):
+    with deployment.alone("a test"), pytest.raises(InputError, match=r"1-cut\.jsonl\.gz"):
         close_month(deployment, gate, "2026-01")
     (landing / "1-cut.jsonl.gz").unlink()
-    with open_gate(deployment.settings) as gate, deployment.alone("a test"):
+    with deployment.alone("a test"):
         closed = close_month(deployment, gate, "2026-01")
     assert [invoice.invoice_number for invoice in closed.issued] == ["INV-000001"]
     assert {"issued_documents_are_unchanged", "numbers_have_no_gap", "ledger_balances"} <= {check.name for check in closed.checks}
 
 
-def test_a_model_that_fails_is_named_in_one_sentence(deployment: Deployment, client: Client, landing: Path) -> None:
+def test_a_model_that_fails_is_named_in_one_sentence(deployment: Deployment, client: Client, landing: Path, tick: Tick) -> None:
     (landing / "1.jsonl").write_text(event(1) + "\n")
     raw = deployment.settings.database("raw")
     client.command(f"RENAME TABLE {raw}.usage_windows TO {raw}.hidden")
     with contextlib.ExitStack() as undo:
         undo.callback(client.command, f"RENAME TABLE {raw}.hidden TO {raw}.usage_windows")
         with pytest.raises(Exception, match="usage_windows") as caught:
-            tick(deployment)
+            tick()
     assert "\n" not in str(caught.value)
     assert committed(client, deployment) == []

@@ -100,7 +100,10 @@ class Stage:
             seller_country=self.control.settings.seller.country_code,
             **span,
         )
-        bad = [result for result in dbt.build(self.settings, scope=scope) if result.status not in ("success", "pass", "no-op")]
+        results = dbt.build(self.settings, scope=scope)
+        checks = {name for name in dbt.manifest(self.settings)["nodes"] if name.startswith("test.")}
+        assert checks <= {result.unique_id for result in results}, "a tick left out checks"
+        bad = [result for result in results if result.status not in ("success", "pass", "no-op")]
         assert not bad, "\n".join(f"{result.unique_id}: {result.status}: {result.message}" for result in bad)
         ticks.commit(self.client, self.settings, tick)
 

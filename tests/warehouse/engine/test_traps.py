@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from ingestion.loader import load_file
 from orchestration.catalog import apply_folder
+from orchestration.comparison import TABLES, compare
 from tests.conftest import make_settings
 from tests.reference.instants import parse_instant
 from tests.warehouse.engine.stage import Stage, open_stage
@@ -199,3 +200,16 @@ def test_trap_12_minor_units_are_those_of_the_currency(billed: Stage) -> None:
 
 def test_trap_25_twenty_seconds_are_twenty_seconds(billed: Stage) -> None:
     assert total(billed, "short") == Decimal("0.05")
+
+
+def test_trap_11_a_rebuild_from_raw_alone_gives_the_same_tables_and_a_difference_is_shown(billed: Stage) -> None:
+    found = compare(billed.client, billed.settings)
+    assert [comparison.table for comparison in found] == list(TABLES)
+    assert [comparison.first_difference for comparison in found] == [""] * len(TABLES)
+    assert all(comparison.row_count for comparison in found if comparison.table in ("metering.consumption_hourly", "invoicing.invoices"))
+
+    rating = billed.settings.database("rating")
+    billed.client.command(f"ALTER TABLE {rating}.charges_daily_versions DELETE WHERE account_id = 'once' SETTINGS mutations_sync = 2")
+    broken = {comparison.table: comparison for comparison in compare(billed.client, billed.settings)}["rating.charges_daily"]
+    assert (broken.missing_count, broken.extra_count) == (1, 0)
+    assert '"account_id":"once"' in broken.first_difference

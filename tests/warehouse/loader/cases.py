@@ -32,7 +32,7 @@ def _padded(length: int) -> str:
 
 
 def _at(instant: str) -> Mapping[str, Any]:
-    return {"event_at": datetime.fromisoformat(f"{instant}+00:00")}
+    return {"event_at": datetime.fromisoformat(instant).replace(tzinfo=UTC)}
 
 
 def _quantity(value: str) -> Mapping[str, Any]:
