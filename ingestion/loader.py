@@ -9,7 +9,7 @@ lease, so there is one loader at a time. How a line is read stands in sql/, wher
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ from ingestion.sources.files import suffix_of
 from ingestion.sources.hashing import content_hash
 from ingestion.sql import identity, moving
 from ingestion.sql.moving import Counts
-from ingestion.sql.stage import Stage
+from ingestion.sql.stage import QUICK_PLANNING, Stage
 from warehouse.errors import InputError, WarehouseError
 from warehouse.settings import Settings
 from warehouse.streaming import StatementError, stream
@@ -33,6 +33,7 @@ from warehouse.streaming import StatementError, stream
 _READ_OPTIONS: dict[str, str | int] = {
     "parallel_view_processing": 1,  # with max_insert_threads: lines are read on all cores
     "materialized_views_ignore_errors": 0,
+    **QUICK_PLANNING,
     # Rows and bytes of a block in the stage. Larger ones cost memory for each core, smaller ones make more parts.
     "min_insert_block_size_rows": 262_144,
     "min_insert_block_size_bytes": 134_217_728,
@@ -142,7 +143,7 @@ class _Load:
     def _built_stage(self) -> Iterator[None]:
         try:
             for statement in self._stage.creation(now_milliseconds=self._now_milliseconds):
-                self._client.command(statement)
+                self._client.command(statement, settings=QUICK_PLANNING)
             yield
         except BaseException:
             with suppress(ClickHouseError):  # the next load removes it; what went wrong first is what matters
@@ -176,7 +177,7 @@ class _Load:
     def _read_odd_lines(self) -> None:
         """Read what could not be read at sight, where there is any."""
         if self._client.query(f"SELECT count() FROM {self._stage.odd}").result_rows[0][0]:
-            self._run(self._stage.odd_lines(now_milliseconds=self._now_milliseconds))
+            self._run(self._stage.odd_lines(now_milliseconds=self._now_milliseconds), QUICK_PLANNING)
 
     def _resolve(self, batch_seq: int) -> Counts:
         """Find the lines that repeat an identity, and count where each line goes."""
@@ -199,9 +200,9 @@ class _Load:
                     f"{self._path}: {move.table} took {written} rows of {move.rows}; nothing of it was loaded, please report this file"
                 )
 
-    def _run(self, statement: str) -> int:
+    def _run(self, statement: str, options: Mapping[str, str | int] = _OPTIONS) -> int:
         """Run a statement of the load, findable by its id. Returns the rows it wrote."""
-        summary = self._client.command(statement, settings={**_OPTIONS, "query_id": self._next_query_id()})
+        summary = self._client.command(statement, settings={**options, "query_id": self._next_query_id()})
         return summary.written_rows if isinstance(summary, QuerySummary) else 0
 
     def _next_query_id(self) -> str:

@@ -6,6 +6,8 @@ JSONExtract alone takes a bare 5 for the text "5", rounds long numbers, and skip
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from ingestion.sql.forms import (
     DATA_TEXTS,
     DELETED,
@@ -22,6 +24,7 @@ from ingestion.sql.forms import (
     UPDATED,
     USAGE,
 )
+from ingestion.sql.layers import layered
 from ingestion.sql.literals import text, texts
 
 _OBJECT = "Map(String, String)"
@@ -55,64 +58,81 @@ GAP = r'"\s+:'
 FORM = rf"^1\.0\n{SHORT_INSTANT}\n(?:-?[1-9][0-9]{{0,17}}|0)?\n(?:{SHORT_NUMBER}(?:\n{SHORT_NUMBER})*)?$"
 
 
-def plain_reading(lines: str, *, now_milliseconds: int) -> str:
-    """SELECT of `line_number`, `line`, `is_plain` and, right where is_plain, the columns of an event from `lines`."""
+def plain_reading(lines: str, *, event_columns: Sequence[str], now_milliseconds: int) -> str:
+    """Subquery of `line_number`, `line`, `is_plain` and, right where is_plain, the columns of an event from `lines`."""
     last = now_milliseconds + FUTURE_MILLISECONDS
+    layers = [*_members(), *_values(), {"is_plain": " AND ".join(f"({condition})" for condition in _proof(last))}]
+    return layered(lines, ("line_number", "line"), layers, wanted=["line_number", "line", "is_plain", *event_columns])
+
+
+def _members() -> Sequence[Mapping[str, str]]:
+    """What JSONExtract reads. It fills the place of a null with '', which assumeNotNull shows without a copy."""
+    top = {"specversion": "version", "id": "event_id", "source": "source", "type": "type", "subject": "resource_id", "time": "time"}
+    within = {name: "stated" if name == "state" else name for name in DATA_TEXTS}
+    return [
+        {"event": f"JSONExtract(line, {text(SHAPE)})"},
+        {"data": f"assumeNotNull(variantElement(event.data, {text(_DATA)}))", "has_data": f"variantType(event.data) = {text(_DATA)}"},
+        {
+            **{column: f"assumeNotNull(event.{name})" for name, column in top.items()},
+            **{column: f"assumeNotNull(data.{name})" for name, column in within.items()},
+            "written_quantity": "assumeNotNull(data.quantity)",
+            "written_sequence": "assumeNotNull(data.sequence)",
+            "has_sequence": "isNotNull(data.sequence)",
+            "object_metrics": f"variantElement(data.metrics, {text(_OBJECT)})",
+            "object_labels": f"variantElement(data.labels, {text(_OBJECT)})",
+            "kind_of_metrics": "toString(variantType(data.metrics))",
+            "kind_of_labels": "toString(variantType(data.labels))",
+        },
+    ]
+
+
+def _values() -> Sequence[Mapping[str, str]]:
+    """The texts as what they stand for; `form` puts those together that must be written in a certain way."""
+    return [
+        {"kind": f"CAST(transform(type, {texts(TYPES)}, {list(range(len(TYPES)))}, {UNKNOWN}), 'Int8')"},
+        {"is_usage": f"kind = {USAGE}", "is_deletion": f"kind = {DELETED}"},
+        {
+            "event_at": "parseDateTime64BestEffortOrZero(time, 3, 'UTC')",
+            "quantity": "toDecimal128OrZero(written_quantity, 9)",
+            "sequence": "toInt64OrZero(written_sequence)",
+            "held": "if(is_deletion, map(), object_metrics)",
+            "labels": "mapSort(object_labels)",
+            "state": f"multiIf(is_usage, '', is_deletion, 'deleted', notEmpty(stated), stated, kind = {STOPPED}, 'stopped', 'running')",
+        },
+        {
+            "metrics": "mapSort(mapApply((name, written) -> (name, toDecimal128OrZero(written, 9)), held))",
+            "numbers": r"if(is_usage, written_quantity, arrayStringConcat(mapValues(held), '\n'))",
+        },
+        {"form": r"concat(version, '\n', time, '\n', written_sequence, '\n', numbers)"},
+    ]
+
+
+def _proof(last: int) -> Sequence[str]:
+    """Conditions that only a line meets whose reading above is the careful one, cheap ones first."""
     states = ", ".join(text(state) for state in ("", *STATES))
-    objects = " OR ".join(
-        f"startsWith({name}, '{{')"
-        for name in ("event_id", "source", "resource_id", "account_id", "project_id", "region", "metric", "value", "resource_type")
-    )
+    texts_read = ("event_id", "source", "resource_id", "account_id", "project_id", "region", "metric", "value", "resource_type")
+    objects = " OR ".join(f"startsWith({name}, '{{')" for name in texts_read)
     gap_starts = " + ".join(f"position(line, {text(start)})" for start in _GAP_STARTS)
-    return f"""
-SELECT
-    line_number,
-    line,
-    ifNull(event.id, '') AS event_id,
-    ifNull(event.source, '') AS source,
-    ifNull(event.subject, '') AS resource_id,
-    ifNull(data.account_id, '') AS account_id,
-    ifNull(data.project_id, '') AS project_id,
-    ifNull(data.region, '') AS region,
-    ifNull(data.metric, '') AS metric,
-    ifNull(data.value, '') AS value,
-    ifNull(data.resource_type, '') AS resource_type,
-    ifNull(data.state, '') AS stated,
-    CAST(transform(ifNull(event.type, ''), {texts(TYPES)}, {list(range(len(TYPES)))}, {UNKNOWN}), 'Int8') AS kind,
-    parseDateTime64BestEffortOrZero(ifNull(event.time, ''), 3, 'UTC') AS event_at,
-    ifNull(data.quantity, '') AS written_quantity,
-    toDecimal128OrZero(written_quantity, 9) AS quantity,
-    ifNull(data.sequence, '') AS written_sequence,
-    toInt64OrZero(written_sequence) AS sequence,
-    if(kind = {DELETED}, map(), variantElement(data.metrics, {text(_OBJECT)})) AS written_metrics,
-    variantElement(data.labels, {text(_OBJECT)}) AS written_labels,
-    mapSort(mapApply((name, written) -> (name, toDecimal128OrZero(written, 9)), written_metrics)) AS metrics,
-    mapSort(written_labels) AS labels,
-    multiIf(kind = {USAGE}, '', kind = {DELETED}, 'deleted', notEmpty(stated), stated, kind = {STOPPED}, 'stopped', 'running') AS state,
-    if(kind = {USAGE}, written_quantity, arrayStringConcat(mapValues(written_metrics), '\\n')) AS numbers,
-    concat(ifNull(event.specversion, ''), '\\n', ifNull(event.time, ''), '\\n', written_sequence, '\\n', numbers) AS form,
-    kind != {UNKNOWN}
-        AND startsWith(line, '{{')
-        AND notEmpty(event_id) AND notEmpty(source) AND notEmpty(resource_id) AND notEmpty(account_id)
-        AND if(kind = {USAGE},
-            notEmpty(metric) AND notEmpty(numbers) AND empty(stated) AND empty(resource_type) AND isNull(data.metrics),
-            empty(metric) AND empty(written_quantity) AND empty(value) AND (kind = {DELETED}
-                OR (stated IN ({states}) AND (kind != {UPDATED} OR notEmpty(stated)) AND variantType(data.metrics) = {text(_OBJECT)})))
-        AND variantType(data.labels) IN ({text(_OBJECT)}, 'None')
-        AND variantType(event.data) = {text(_DATA)}
-        AND length(arrayDistinct(mapKeys(labels))) = length(labels)
-        AND length(arrayDistinct(mapKeys(metrics))) = length(metrics)
-        AND NOT ({objects} OR arrayExists(written -> startsWith(written, '{{'), mapValues(labels)))
-        AND event_at >= toDateTime64({text(EARLIEST)}, 3, 'UTC')
-        AND event_at <= fromUnixTimestamp64Milli(toInt64({last}), 'UTC')
-        AND length(line) <= {MAX_LINE_BYTES}
-        AND (notEmpty(numbers) OR empty(metrics))
-        AND match(form, {text(FORM)})
-        AND countSubstrings(form, '\\n') = 2 + greatest(1, length(metrics))
-        AND NOT ((isNotNull(data.sequence) OR match(line, {text(BARE)})) AND match(line, {text(MISREAD)}))
-        AND NOT (({gap_starts}) > 0 AND match(line, {text(GAP)})) AS is_plain
-FROM
-(
-    SELECT line_number, line, JSONExtract(line, {text(SHAPE)}) AS event, assumeNotNull(variantElement(event.data, {text(_DATA)})) AS data
-    FROM {lines}
-)"""
+    return [
+        f"kind != {UNKNOWN}",
+        "startsWith(line, '{')",
+        f"length(line) <= {MAX_LINE_BYTES}",
+        "notEmpty(event_id) AND notEmpty(source) AND notEmpty(resource_id) AND notEmpty(account_id)",
+        # Members that belong to the other kind of event are unknown here, so nothing may have been read from them.
+        "if(is_usage, notEmpty(metric) AND notEmpty(numbers) AND empty(stated) AND empty(resource_type) AND kind_of_metrics = 'None',"
+        f" empty(metric) AND empty(written_quantity) AND empty(value) AND (is_deletion OR (kind_of_metrics = {text(_OBJECT)}"
+        f" AND stated IN ({states}) AND (kind != {UPDATED} OR notEmpty(stated)))))",
+        "has_data",
+        f"kind_of_labels IN ({text(_OBJECT)}, 'None')",
+        "length(arrayDistinct(mapKeys(labels))) = length(labels)",
+        "length(arrayDistinct(mapKeys(metrics))) = length(metrics)",
+        f"NOT ({objects})",
+        "NOT arrayExists(written -> startsWith(written, '{'), mapValues(labels))",
+        f"event_at >= toDateTime64({text(EARLIEST)}, 3, 'UTC')",
+        f"event_at <= fromUnixTimestamp64Milli(toInt64({last}), 'UTC')",
+        "notEmpty(numbers) OR empty(metrics)",
+        f"match(form, {text(FORM)})",
+        r"countSubstrings(form, '\n') = 2 + greatest(1, length(metrics))",
+        f"NOT ((has_sequence OR match(line, {text(BARE)})) AND match(line, {text(MISREAD)}))",
+        f"NOT ({gap_starts} > 0 AND match(line, {text(GAP)}))",
+    ]

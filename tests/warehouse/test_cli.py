@@ -39,6 +39,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story up to two ticks. The server keeps running, so that each command is quick."""
     folder = tmp_path_factory.mktemp("cli")
     home = Home(folder / "home")
+    try:
+        yield tell(home, folder)
+    finally:
+        home.call("down")
+
+
+def tell(home: Home, folder: Path) -> Story:
+    """Generate, apply twice, ingest twice, run twice."""
     home.rows("warehouse", "start")
     (generated,) = home.rows("generate", "--events", str(EVENTS), "--seed", "7", "--accounts", "3", "--out", str(folder / "cloud"))
     applied = [home.rows("catalog", "apply", generated["catalog"])[0] for _ in range(2)]
@@ -47,7 +55,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     assert first.returncode == 0, first.stderr
     tables = fingerprints(home)
     (second,) = home.rows("run")
-    yield Story(
+    return Story(
         home=home,
         generated=generated,
         applied=applied,
@@ -59,7 +67,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         tables_after_second_run=fingerprints(home),
         drafts=home.rows("invoice", "list"),
     )
-    home.call("down")
 
 
 def test_applying_a_catalog_again_changes_nothing(story: Story) -> None:

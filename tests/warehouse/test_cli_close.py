@@ -25,12 +25,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     with StripeServer() as gateway:
         settings = {"STRIPE_API_KEY": "sk_test_local", "STRIPE_API_BASE": gateway.url, "METERHOUSE_NOW": "2026-02-03T00:00:00Z"}
         home = Home(folder / "home", settings)
-        home.rows("warehouse", "start")
-        (generated,) = home.rows("generate", "--events", "2000", "--seed", "3", "--accounts", "2", "--out", str(folder / "cloud"))
-        home.rows("catalog", "apply", generated["catalog"])
-        home.rows("ingest", generated["events"])
-        yield home
-        home.call("down")
+        try:
+            home.rows("warehouse", "start")
+            (generated,) = home.rows("generate", "--events", "2000", "--seed", "3", "--accounts", "2", "--out", str(folder / "cloud"))
+            home.rows("catalog", "apply", generated["catalog"])
+            home.rows("ingest", generated["events"])
+            yield home
+        finally:
+            home.call("down")
 
 
 def save_cards(home: Home, account_ids: list[str]) -> None:
