@@ -76,6 +76,13 @@ def moves(stage: Stage, counts: Counts, *, batch_seq: int, batch_id: str, now_mi
     accepted = f"{stage.incoming} WHERE {IS_EVENT} AND line_number NOT IN (SELECT line_number FROM {stage.refused})"
     now, batch = _instant(now_milliseconds), text(batch_id)
     every = [
+        # Not a table of batches: what an attempt that failed leaves here is true of any other.
+        Move(
+            table=f"{raw}.label_sets",
+            statement="(labels_hash, labels) SELECT reinterpretAsUInt128(sipHash128(labels)) AS labels_hash, any(labels)"
+            f" FROM {accepted} GROUP BY labels_hash HAVING labels_hash NOT IN (SELECT labels_hash FROM {raw}.label_sets)",
+            rows=None if counts.accepted else 0,
+        ),
         Move(
             table=f"{raw}.usage_events",
             statement=f"({_USAGE}, batch_seq) SELECT {_USAGE}, {batch_seq} FROM {accepted} AND kind = 0",

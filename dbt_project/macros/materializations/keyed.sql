@@ -52,7 +52,7 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
     engine = ReplacingMergeTree(_version, _is_deleted)
     partition by {{ partition_by }}
     order by ({{ key }})
-    as select *, toUInt64(0) as _version, toUInt8(0) as _is_deleted from (
+    empty as select *, toUInt64(0) as _version, toUInt8(0) as _is_deleted from (
     {{ sql }}
-    ) limit 0
+    )
 {% endmacro %}

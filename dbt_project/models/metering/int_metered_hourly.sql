@@ -28,25 +28,8 @@ skus as (
     from {{ ref('stg_catalog__skus') }}
 ),
 
--- A SKU of the region beats the one for all regions. Joined once to the few (metric, region) pairs that occur.
-usage_sku_of as (
-    select
-        pairs.metric as metric,
-        pairs.region as region,
-        if(regional.sku_id != '', regional.sku_id, general.sku_id) as sku_id,
-        if(regional.sku_id != '', regional.unit, general.unit) as unit,
-        if(regional.sku_id != '', regional.aggregation, general.aggregation) as aggregation,
-        if(regional.sku_id != '', regional.divisor, general.divisor) as divisor
-    from (
-        select distinct metric, region
-        from {{ ref('stg_events__usage') }}
-        where hour_at in (select hour_at from windows) and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from windows)
-    ) as pairs
-    left any join skus as regional on pairs.metric = regional.metric and pairs.region = regional.region
-    left any join (select * from skus where region = '') as general on pairs.metric = general.metric
-),
-
-usage_hours as (
+-- Whatever a SKU may ask of the events of a cell, so that each event is read once and joined to nothing.
+usage_cells as (
     select
         events.hour_at as hour_at,
         events.account_id as account_id,
@@ -54,26 +37,59 @@ usage_hours as (
         events.project_id as project_id,
         events.region as region,
         events.metric as metric,
-        usage_sku_of.sku_id as sku_id,
-        any(usage_sku_of.unit) as unit,
-        any(usage_sku_of.aggregation) as aggregation,
-        any(usage_sku_of.divisor) as divisor,
+        count() as event_count,
+        sum(events.quantity) as total,
+        max(events.quantity) as largest,
+        uniqExactIf(events.value, events.value != '' and events.metric in (select metric from skus where aggregation = 'unique')) as value_count,
+        argMaxIf(events.quantity, events.place, events.metric in (select metric from skus where aggregation = 'latest')) as last_quantity,
+        argMax(events.labels_hash, events.place) as labels_hash,
+        max(events.place) as latest
+    from (
+        select
+            hour_at,
+            account_id,
+            resource_id,
+            project_id,
+            region,
+            metric,
+            quantity,
+            value,
+            labels_hash,
+            {{ place('event_at', 'sequence', 'event_id', 'source') }} as place
+        from {{ ref('stg_events__usage') }}
+        where
+            hour_at in (select hour_at from windows)
+            and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from windows)
+            and event_at <= {{ tick('as_of') }}
+    ) as events
+    group by hour_at, account_id, resource_id, project_id, region, metric
+),
+
+-- A SKU of the region beats the one for all regions.
+usage_hours as (
+    select
+        cells.hour_at as hour_at,
+        cells.account_id as account_id,
+        cells.resource_id as resource_id,
+        cells.project_id as project_id,
+        cells.region as region,
+        cells.metric as metric,
+        if(regional.sku_id != '', regional.sku_id, general.sku_id) as sku_id,
+        if(regional.sku_id != '', regional.unit, general.unit) as unit,
+        if(regional.sku_id != '', regional.aggregation, general.aggregation) as aggregation,
+        if(regional.sku_id != '', regional.divisor, general.divisor) as divisor,
         multiIf(
-            aggregation = 'count', toDecimal128(count(), 9),
-            aggregation = 'max', max(events.quantity),
-            aggregation = 'unique', toDecimal128(uniqExactIf(events.value, usage_sku_of.aggregation = 'unique' and events.value != ''), 9),
-            aggregation = 'latest', argMax(events.quantity, (events.event_at, events.sequence, events.event_id, events.source)),
-            sum(events.quantity)
+            aggregation = 'count', toDecimal128(cells.event_count, 9),
+            aggregation = 'max', cells.largest,
+            aggregation = 'unique', toDecimal128(cells.value_count, 9),
+            aggregation = 'latest', cells.last_quantity,
+            cells.total
         ) as measured,
-        argMax(events.labels, (events.event_at, events.sequence, events.event_id, events.source)) as labels,
-        max((events.event_at, events.sequence, events.event_id, events.source)) as latest
-    from {{ ref('stg_events__usage') }} as events
-    inner join usage_sku_of on events.metric = usage_sku_of.metric and events.region = usage_sku_of.region
-    where
-        events.hour_at in (select hour_at from windows)
-        and (events.hour_at, events.account_id, events.resource_id) in (select hour_at, account_id, resource_id from windows)
-        and events.event_at <= {{ tick('as_of') }}
-    group by hour_at, account_id, resource_id, project_id, region, metric, sku_id
+        cells.labels_hash as labels_hash,
+        cells.latest as latest
+    from usage_cells as cells
+    left any join skus as regional on cells.metric = regional.metric and cells.region = regional.region
+    left any join (select * from skus where region = '') as general on cells.metric = general.metric
 ),
 
 metered_usage as (
@@ -88,7 +104,7 @@ metered_usage as (
         multiIf(sku_id = '', 'unknown_metric', aggregation = 'time_weighted', 'aggregation_mismatch', '') as reason_code,
         {{ quantity_of(billionths('measured'), billionths("if(sku_id = '', toDecimal128(1, 9), divisor)")) }} as quantity,
         unit,
-        labels,
+        labels_hash,
         latest
     from usage_hours
 ),
@@ -110,11 +126,9 @@ state_metrics as (
         intervals.resource_id as resource_id,
         intervals.project_id as project_id,
         intervals.region as region,
-        intervals.source as source,
-        intervals.event_id as event_id,
-        intervals.sequence as sequence,
         intervals.state as state,
-        intervals.labels as labels,
+        {{ labels_hash('intervals.labels') }} as labels_hash,
+        {{ place('intervals.started_at', 'intervals.sequence', 'intervals.event_id', 'intervals.source') }} as latest,
         intervals.started_at as started_at,
         greatest(intervals.started_at, spans.first_hour_at) as from_at,
         least(intervals.ended_at, {{ tick('as_of') }}, spans.last_hour_at + toIntervalHour(1)) as to_at,
@@ -147,8 +161,8 @@ state_hours as (
         states.project_id as project_id,
         states.region as region,
         states.metric as metric,
-        states.labels as labels,
-        (states.started_at, states.sequence, states.event_id, states.source) as latest,
+        states.labels_hash as labels_hash,
+        states.latest as latest,
         {{ billionths('states.held') }} as held_billionths,
         state_sku_of.sku_id as sku_id,
         state_sku_of.unit as unit,
@@ -180,28 +194,45 @@ metered_states as (
             billionths("if(hours.sku_id = '', toDecimal128(1, 9), any(hours.divisor))") ~ ' * toInt256(3600000)'
         ) }} as quantity,
         any(hours.unit) as unit,
-        argMax(hours.labels, hours.latest) as labels,
+        argMax(hours.labels_hash, hours.latest) as labels_hash,
         max(hours.latest) as latest
     from state_hours as hours
     where (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from windows)
     group by hour_at, account_id, resource_id, project_id, region, metric, sku_id
+),
+
+metered as (
+    select
+        parts.hour_at as hour_at,
+        account_id,
+        resource_id,
+        project_id,
+        region,
+        metric,
+        sku_id,
+        reason_code,
+        sum(parts.quantity) as quantity,
+        any(parts.unit) as unit,
+        argMax(parts.labels_hash, parts.latest) as labels_hash
+    from (
+        select hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code, quantity, unit, labels_hash, latest from metered_usage
+        union all
+        select hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code, quantity, unit, labels_hash, latest from metered_states
+    ) as parts
+    group by parts.hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code
 )
 
 select
-    toDateTime64(parts.hour_at, 3, 'UTC') as hour_at,
-    account_id,
-    resource_id,
-    project_id,
-    region,
-    metric,
-    sku_id,
-    reason_code,
-    sum(parts.quantity) as quantity,
-    any(parts.unit) as unit,
-    argMax(parts.labels, parts.latest) as labels
-from (
-    select hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code, quantity, unit, labels, latest from metered_usage
-    union all
-    select hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code, quantity, unit, labels, latest from metered_states
-) as parts
-group by parts.hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code
+    toDateTime64(metered.hour_at, 3, 'UTC') as hour_at,
+    metered.account_id as account_id,
+    metered.resource_id as resource_id,
+    metered.project_id as project_id,
+    metered.region as region,
+    metered.metric as metric,
+    metered.sku_id as sku_id,
+    metered.reason_code as reason_code,
+    metered.quantity as quantity,
+    metered.unit as unit,
+    label_sets.labels as labels
+from metered
+left any join {{ source('raw', 'label_sets') }} as label_sets on metered.labels_hash = label_sets.labels_hash

@@ -12,6 +12,7 @@ select
     quantity,
     value,
     labels,
+    labels_hash,
     sequence,
     batch_seq
 from {{ source('raw', 'usage_events') }}
