@@ -13,10 +13,10 @@ BATCH_TABLES = {
     "ops": ("rejected_events", "event_conflicts"),
 }
 
-_USAGE = "source, event_id, resource_id, event_at, account_id, project_id, region, metric, quantity, value, labels, sequence, line_number"
+_USAGE = "source, event_id, resource_id, event_at, account_id, project_id, region, metric, quantity, value, labels, labels_hash, sequence, line_number"
 _LIFECYCLE = (
     "source, event_id, resource_id, event_at, kind, sequence, account_id, project_id, region, resource_type, state, metrics, labels,"
-    " line_number"
+    " labels_hash, line_number"
 )
 # The members of an event as they were read, for a person to compare.
 _CONTENT = (
@@ -79,8 +79,8 @@ def moves(stage: Stage, counts: Counts, *, batch_seq: int, batch_id: str, now_mi
         # Not a table of batches: what an attempt that failed leaves here is true of any other.
         Move(
             table=f"{raw}.label_sets",
-            statement="(labels_hash, labels) SELECT reinterpretAsUInt128(sipHash128(labels)) AS labels_hash, any(labels)"
-            f" FROM {accepted} GROUP BY labels_hash HAVING labels_hash NOT IN (SELECT labels_hash FROM {raw}.label_sets)",
+            statement="(labels_hash, labels) SELECT labels_hash, any(labels)"
+            f" FROM {accepted} AND labels_hash NOT IN (SELECT labels_hash FROM {raw}.label_sets) GROUP BY labels_hash",
             rows=None if counts.accepted else 0,
         ),
         Move(

@@ -43,7 +43,12 @@ _CONTENT = (
     "kind, toUnixTimestamp64Milli(event_at), resource_id, account_id, project_id, region, metric, quantity, value, resource_type, state,"
     " sequence, mapKeys(metrics), mapValues(metrics), mapKeys(labels), mapValues(labels)"
 )
-_HASHES = f"sipHash128(source, event_id) AS identity_hash, cityHash64({_CONTENT}) AS content_hash"
+# By name: what a line is known by. labels_hash is the key of raw.label_sets.
+_HASH_COLUMNS = {"identity_hash": "FixedString(16)", "content_hash": "UInt64", "labels_hash": "UInt128"}
+_HASHES = (
+    f"sipHash128(source, event_id) AS identity_hash, cityHash64({_CONTENT}) AS content_hash,"
+    " reinterpretAsUInt128(sipHash128(labels)) AS labels_hash"
+)
 # Looking for comparisons to chain and merging the layers take ten times as long as running them on few lines, and gain nothing on many.
 QUICK_PLANNING: dict[str, str | int] = {"optimize_and_compare_chain": 0, "query_plan_merge_expressions": 0}
 
@@ -85,9 +90,10 @@ class Stage:
         read = self._name("read")
         plain = plain_reading(self.lines, event_columns=COLUMNS, now_milliseconds=now_milliseconds)
         event = ", ".join(COLUMNS)
+        hashes = ", ".join(f"{name} {kind}" for name, kind in _HASH_COLUMNS.items())
         return [
             f"CREATE TABLE {self.incoming} (line_number UInt64, is_blank Bool, reason_code LowCardinality(String), raw_line String,"
-            f" identity_hash FixedString(16), content_hash UInt64,{_EVENT}) ENGINE = MergeTree ORDER BY tuple()",
+            f" {hashes},{_EVENT}) ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.counting} (identity_hash FixedString(16), content_hash UInt64, batch_seq UInt64, line_number UInt64)"
             " ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.refused} (line_number UInt64, is_conflict Bool, first_batch_seq UInt64) ENGINE = MergeTree ORDER BY tuple()",
@@ -104,7 +110,7 @@ class Stage:
         """INSERT into `incoming` of the odd lines, read with care; no view, because planning it takes longer than a small file."""
         careful = careful_reading(self.odd, event_columns=COLUMNS, now_milliseconds=now_milliseconds)
         return (
-            f"INSERT INTO {self.incoming} (line_number, is_blank, reason_code, raw_line, identity_hash, content_hash, {', '.join(COLUMNS)})"
+            f"INSERT INTO {self.incoming} (line_number, is_blank, reason_code, raw_line, {', '.join((*_HASH_COLUMNS, *COLUMNS))})"
             f" SELECT line_number, is_blank, reason_code, if(notEmpty(reason_code), raw_line, ''), {_HASHES}, {', '.join(COLUMNS)} FROM {careful}"
         )
 
