@@ -68,3 +68,31 @@ def test_a_month_is_issued_once_charged_once_and_stays_as_it_is(home: Home) -> N
     assert [row["paid_amount"] for row in paid] == [row["total_amount"] for row in issued]
     assert home.rows("push") == [], "what is paid is not sent again"
     assert home.rows("invoice", "list", PERIOD) == paid
+
+
+def test_a_backup_brings_all_of_it_to_another_home(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "meterhouse.zip"
+    (written,) = home.rows("backup", str(file))
+    tables, invoices = fingerprints(home), home.rows("invoice", "list", PERIOD)
+    assert "a backup is never overwritten" in home.refusal("backup", str(file))
+    assert "restore into an empty home" in home.refusal("restore", str(file))
+
+    copy = Home(tmp_path / "home", home.settings)
+    try:
+        copy.rows("warehouse", "start")
+        broken = bytearray(file.read_bytes())
+        broken[len(broken) // 2] ^= 1
+        (tmp_path / "damaged.zip").write_bytes(broken)
+        assert "nothing was restored" in copy.refusal("restore", str(tmp_path / "damaged.zip"))
+        (tmp_path / "cut.zip").write_bytes(file.read_bytes()[:-1000])
+        assert "nothing was restored" in copy.refusal("restore", str(tmp_path / "cut.zip"))
+
+        assert copy.rows("restore", str(file)) == [written]
+        assert "restore into an empty home" in copy.refusal("restore", str(file))
+        copy.rows("run")
+        assert fingerprints(copy) == tables
+        assert copy.rows("invoice", "list", PERIOD) == invoices
+        assert copy.rows("push") == [], "what is paid stays paid"
+        assert [row["invoice_number"] for row in copy.rows("close", PERIOD)] == [row["invoice_number"] for row in invoices]
+    finally:
+        copy.call("down")
