@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Date, Table, delete, func, insert, select
 
 from control.store import migrate
 from control.store.engine import Store
-from control.store.tables import invoices, leases, metadata
+from control.store.tables import accounts, counters, deployment, invoices, leases, metadata
 from control.store.types import Exact, Instant
 from warehouse.errors import InputError
 
@@ -39,15 +39,17 @@ def is_used(store: Store) -> bool:
 
 
 def load(store: Store, lines: Iterable[bytes]) -> int:
-    """Replace everything in the store by what `dump` wrote, in one transaction. Returns the rows.
+    """Fill a store that is not used yet with what `dump` wrote, in one transaction. Returns the rows.
+
+    What the first migration wrote (who this deployment is, where counting starts) is replaced.
 
     Raises:
         InputError: a line is not what `dump` writes; nothing was changed.
     """
     rows = [_read(line) for line in lines]
 
-    def replace(connection: Connection) -> int:
-        for table in reversed(_TABLES):
+    def fill(connection: Connection) -> int:
+        for table in (deployment, counters):
             connection.execute(delete(table))
         for table in _TABLES:
             own = [values for name, values in rows if name == table.name]
@@ -55,7 +57,7 @@ def load(store: Store, lines: Iterable[bytes]) -> int:
                 connection.execute(insert(table), own[first : first + _ROWS_AT_ONCE])
         return len(rows)
 
-    return store.transact(replace)
+    return store.transact(fill)
 
 
 def _read(line: bytes) -> tuple[str, dict[str, Any]]:
