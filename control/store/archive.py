@@ -33,9 +33,7 @@ def dump(store: Store) -> Iterator[bytes]:
 def is_used(store: Store) -> bool:
     """Whether the store holds an account or an invoice."""
     with store.reading() as connection:
-        return any(
-            connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (metadata.tables["accounts"], invoices)
-        )
+        return any(connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (accounts, invoices))
 
 
 def load(store: Store, lines: Iterable[bytes]) -> int:
