@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -80,7 +80,7 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
         select: dbt node names; default: all.
 
     Raises:
-        DbtError: dbt itself failed. Models and tests that failed are in the result.
+        DbtError: dbt itself failed, or left something out. Models and tests that failed are in the result.
     """
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - seconds to import; most commands need no model
     from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
@@ -117,7 +117,20 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
         for result in results
     ]
     made += [NodeResult(unique_id=name, status="no-op", message="unchanged", failure_count=0, seconds=0.0, sql="") for name in unchanged]
+    if not select:
+        require_all(project.nodes, made)
     return _in_order_of_the_graph(made, project)
+
+
+def require_all(nodes: Collection[str], results: Sequence[NodeResult]) -> None:
+    """A build that leaves out a model or a check is no build: what was not looked at must never pass for right.
+
+    Raises:
+        DbtError: naming what has no result.
+    """
+    left_out = sorted(set(nodes).difference(result.unique_id for result in results))
+    if left_out:
+        raise DbtError(f"dbt left out {', '.join(left_out)}; the tick was not committed, please report this")
 
 
 def _in_order_of_the_graph(results: Sequence[NodeResult], project: Any) -> list[NodeResult]:  # noqa: ANN401 - dbt's manifest

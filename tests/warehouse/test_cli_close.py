@@ -93,6 +93,5 @@ def test_a_backup_brings_all_of_it_to_another_home(home: Home, tmp_path: Path) -
         assert fingerprints(copy) == tables
         assert copy.rows("invoice", "list", PERIOD) == invoices
         assert copy.rows("push") == [], "what is paid stays paid"
-        assert [row["invoice_number"] for row in copy.rows("close", PERIOD)] == [row["invoice_number"] for row in invoices]
     finally:
         copy.call("down")
