@@ -73,9 +73,9 @@ def start(home: Path, *, database_prefix: str = "") -> Running:
     base.mkdir(parents=True, exist_ok=True)
     with _locked(base / "start.lock"):
         state = running(home)
-        if state is not None:
-            _wait_until_ready(home, state, log=base / "server.log")
+        if state is not None and _wait_until_ready(home, state):
             return state
+        # None runs, or the one found was ending: a killed process keeps its entry until the kernel has taken it down.
         (base / "server.json").unlink(missing_ok=True)
         http, tcp = _free_port(), _free_port()
         write_configuration(base, http_port=http, tcp_port=tcp, passwords=passwords(home), database_prefix=database_prefix)
@@ -94,7 +94,16 @@ def start(home: Path, *, database_prefix: str = "") -> Running:
         record = base / "server.json.new"
         record.write_text(json.dumps({"pid": state.pid, "http_port": state.http_port, "tcp_port": state.tcp_port}))
         record.replace(base / "server.json")
-        _wait_until_ready(home, state, log=log, process=process)
+        ready = False
+        try:
+            ready = _wait_until_ready(home, state)
+        finally:
+            if not ready:
+                (base / "server.json").unlink(missing_ok=True)
+                process.kill()
+                _reap(process.pid)
+        if not ready:
+            raise WarehouseError(f"the embedded warehouse did not start; the end of {log}:\n{_tail(log)}")
         return state
 
 
@@ -116,21 +125,23 @@ def stop(home: Path) -> bool:
     return True
 
 
-def _wait_until_ready(home: Path, state: Running, *, log: Path, process: subprocess.Popen[bytes] | None = None) -> None:
+def _wait_until_ready(home: Path, state: Running) -> bool:
+    """Whether the server answers before its process ends.
+
+    Raises:
+        WarehouseError: it does neither.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if _answers(state.http_port):
-            return
-        ended = process.poll() is not None if process else not _is_our_process(state.pid, home)
-        if ended:
-            break
+            return True
+        if not _is_our_process(state.pid, home):
+            return False
         time.sleep(0.05)
-    (folder(home) / "server.json").unlink(missing_ok=True)
-    if process is not None:
-        process.kill()
-        process.wait()
-        _reap(process.pid)
-    raise WarehouseError(f"the embedded warehouse did not start; the end of {log}:\n{_tail(log)}")
+    raise WarehouseError(
+        f"the embedded warehouse (process {state.pid}) runs but does not answer on port {state.http_port}; if it stays so, "
+        f"end that process and try again. The end of its log:\n{_tail(folder(home) / 'server.log')}"
+    )
 
 
 def _answers(port: int) -> bool:
@@ -143,6 +154,9 @@ def _answers(port: int) -> bool:
 
 def _is_our_process(pid: int, home: Path) -> bool:
     """Whether pid is the server of this home. A pid reused by another program must not be taken for it, or killed."""
+    child = _children.get(pid)
+    if child is not None:
+        return child.poll() is None  # its command line is not there yet just after the start, and no more while it exits
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
