@@ -29,8 +29,8 @@ from warehouse.secrets import passwords
 START_SECONDS = 60  # an unclean stop may have to replay parts; a fresh start takes under one second
 STOP_SECONDS = 60  # running merges are allowed to end
 
-# Servers that this process started, by pid: it is their parent and has to reap them.
-_children: dict[int, subprocess.Popen[bytes]] = {}
+# Servers by (pid of who started it, its own): only their parent can reap them, and a process that was forked since is not that.
+_children: dict[tuple[int, int], subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ def start(home: Path, *, database_prefix: str = "") -> Running:
                 start_new_session=True,
                 cwd=base,
             )
-        _children[process.pid] = process
+        _children[os.getpid(), process.pid] = process
         state = Running(pid=process.pid, http_port=http, tcp_port=tcp)
         record = base / "server.json.new"
         record.write_text(json.dumps({"pid": state.pid, "http_port": state.http_port, "tcp_port": state.tcp_port}))
@@ -154,7 +154,7 @@ def _answers(port: int) -> bool:
 
 def _is_our_process(pid: int, home: Path) -> bool:
     """Whether pid is the server of this home. A pid reused by another program must not be taken for it, or killed."""
-    child = _children.get(pid)
+    child = _children.get((os.getpid(), pid))
     if child is not None:
         return child.poll() is None  # its command line is not there yet just after the start, and no more while it exits
     try:
@@ -169,7 +169,7 @@ def _is_our_process(pid: int, home: Path) -> bool:
 
 def _reap(pid: int) -> None:
     """Wait for the end of a server of ours that was told to stop; a process that is exiting has lost its command line already."""
-    child = _children.pop(pid, None)
+    child = _children.pop((os.getpid(), pid), None)
     if child is not None:
         child.wait()
 
