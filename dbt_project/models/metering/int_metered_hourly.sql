@@ -8,15 +8,7 @@
     window="hour_at in (select hour_at from {{ ref('int_touched_windows') }}) and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from {{ ref('int_touched_windows') }})"
 ) }}
 
-with windows as (
-    select distinct
-        hour_at,
-        account_id,
-        resource_id
-    from {{ ref('int_touched_windows') }}
-),
-
-skus as (
+with skus as (
     select
         sku_id,
         metric,
@@ -58,8 +50,8 @@ usage_cells as (
             {{ place('event_at', 'sequence', 'event_id', 'source') }} as place
         from {{ ref('stg_events__usage') }}
         where
-            hour_at in (select hour_at from windows)
-            and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from windows)
+            hour_at in (select hour_at from {{ ref('int_touched_windows') }})
+            and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from {{ ref('int_touched_windows') }})
             and event_at <= {{ tick('as_of') }}
     ) as events
     group by hour_at, account_id, resource_id, project_id, region, metric
@@ -116,89 +108,91 @@ spans as (
         resource_id,
         min(hour_at) as first_hour_at,
         max(hour_at) as last_hour_at
-    from windows
+    from {{ ref('int_touched_windows') }}
     group by account_id, resource_id
 ),
 
-state_metrics as (
+lives as (
     select
         intervals.account_id as account_id,
         intervals.resource_id as resource_id,
         intervals.project_id as project_id,
         intervals.region as region,
-        intervals.state as state,
+        intervals.state = 'running' as is_running,
+        intervals.metrics as metrics,
         {{ labels_hash('intervals.labels') }} as labels_hash,
-        {{ place('intervals.started_at', 'intervals.sequence', 'intervals.event_id', 'intervals.source') }} as latest,
-        intervals.started_at as started_at,
+        {{ place('intervals.started_at', 'intervals.sequence', 'intervals.event_id', 'intervals.source') }} as place,
         greatest(intervals.started_at, spans.first_hour_at) as from_at,
-        least(intervals.ended_at, {{ tick('as_of') }}, spans.last_hour_at + toIntervalHour(1)) as to_at,
-        pair.1 as metric,
-        pair.2 as held
+        least(intervals.ended_at, {{ tick('as_of') }}, spans.last_hour_at + toIntervalHour(1)) as to_at
     from {{ ref('int_resource_intervals') }} as intervals
     inner join spans on intervals.account_id = spans.account_id and intervals.resource_id = spans.resource_id
-    array join arrayZip(mapKeys(intervals.metrics), mapValues(intervals.metrics)) as pair
-    where intervals.resource_id in (select resource_id from windows) and from_at < to_at
+    where intervals.resource_id in (select resource_id from {{ ref('int_touched_windows') }}) and from_at < to_at
 ),
 
-state_sku_of as (
+-- Lives cut at the hours, with the milliseconds that a state held in each.
+life_hours as (
     select
-        pairs.metric as metric,
-        pairs.region as region,
-        if(regional.sku_id != '', regional.sku_id, general.sku_id) as sku_id,
-        if(regional.sku_id != '', regional.unit, general.unit) as unit,
-        if(regional.sku_id != '', regional.aggregation, general.aggregation) as aggregation,
-        if(regional.sku_id != '', regional.billed_when, general.billed_when) as billed_when,
-        if(regional.sku_id != '', regional.divisor, general.divisor) as divisor
-    from (select distinct metric, region from state_metrics) as pairs
-    left any join skus as regional on pairs.metric = regional.metric and pairs.region = regional.region
-    left any join (select * from skus where region = '') as general on pairs.metric = general.metric
-),
-
-state_hours as (
-    select
-        states.account_id as account_id,
-        states.resource_id as resource_id,
-        states.project_id as project_id,
-        states.region as region,
-        states.metric as metric,
-        states.labels_hash as labels_hash,
-        states.latest as latest,
-        {{ billionths('states.held') }} as held_billionths,
-        state_sku_of.sku_id as sku_id,
-        state_sku_of.unit as unit,
-        state_sku_of.aggregation as aggregation,
-        state_sku_of.divisor as divisor,
-        states.from_at as from_at,
-        states.to_at as to_at,
-        arrayJoin(arrayMap(
-            hour -> toStartOfHour(states.from_at) + toIntervalHour(hour),
-            range(toUInt64(dateDiff('hour', toStartOfHour(states.from_at), toStartOfHour(states.to_at - toIntervalMillisecond(1))) + 1))
-        )) as hour_at
-    from state_metrics as states
-    inner join state_sku_of on states.metric = state_sku_of.metric and states.region = state_sku_of.region
-    where states.state = 'running' or (state_sku_of.aggregation = 'time_weighted' and state_sku_of.billed_when = 'exists')
-),
-
-metered_states as (
-    select
-        hour_at,
         account_id,
         resource_id,
         project_id,
         region,
-        metric,
-        sku_id,
-        multiIf(hours.sku_id = '', 'unknown_metric', any(hours.aggregation) != 'time_weighted', 'aggregation_mismatch', '') as reason_code,
+        is_running,
+        metrics,
+        labels_hash,
+        place,
+        arrayJoin(arrayMap(
+            hour -> toStartOfHour(from_at) + toIntervalHour(hour),
+            range(toUInt64(dateDiff('hour', toStartOfHour(from_at), toStartOfHour(to_at - toIntervalMillisecond(1))) + 1))
+        )) as hour_at,
+        dateDiff('millisecond', greatest(from_at, hour_at), least(to_at, hour_at + toIntervalHour(1))) as held_milliseconds
+    from lives
+),
+
+-- Whatever a SKU may ask of the states of a cell: of those that run, and of all.
+state_cells as (
+    select
+        hours.hour_at as hour_at,
+        hours.account_id as account_id,
+        hours.resource_id as resource_id,
+        hours.project_id as project_id,
+        hours.region as region,
+        pair.1 as metric,
+        sum({{ billionths('pair.2') }} * hours.held_milliseconds) as held_existing,
+        sumIf({{ billionths('pair.2') }} * hours.held_milliseconds, hours.is_running) as held_running,
+        countIf(hours.is_running) as running_count,
+        argMax(hours.labels_hash, hours.place) as existing_labels_hash,
+        argMaxIf(hours.labels_hash, hours.place, hours.is_running) as running_labels_hash,
+        max(hours.place) as existing_latest,
+        maxIf(hours.place, hours.is_running) as running_latest
+    from life_hours as hours
+    array join arrayZip(mapKeys(hours.metrics), mapValues(hours.metrics)) as pair
+    where (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from {{ ref('int_touched_windows') }})
+    group by hour_at, account_id, resource_id, project_id, region, metric
+),
+
+metered_states as (
+    select
+        cells.hour_at as hour_at,
+        cells.account_id as account_id,
+        cells.resource_id as resource_id,
+        cells.project_id as project_id,
+        cells.region as region,
+        cells.metric as metric,
+        if(regional.sku_id != '', regional.sku_id, general.sku_id) as sku_id,
+        if(regional.sku_id != '', regional.aggregation, general.aggregation) as aggregation,
+        aggregation = 'time_weighted' and if(regional.sku_id != '', regional.billed_when, general.billed_when) = 'exists' as is_existing_billed,
+        multiIf(sku_id = '', 'unknown_metric', aggregation != 'time_weighted', 'aggregation_mismatch', '') as reason_code,
         {{ quantity_of(
-            "sum(hours.held_billionths * dateDiff('millisecond', greatest(hours.from_at, hours.hour_at), least(hours.to_at, hours.hour_at + toIntervalHour(1))))",
-            billionths("if(hours.sku_id = '', toDecimal128(1, 9), any(hours.divisor))") ~ ' * toInt256(3600000)'
+            'if(is_existing_billed, cells.held_existing, cells.held_running)',
+            billionths("if(sku_id = '', toDecimal128(1, 9), if(regional.sku_id != '', regional.divisor, general.divisor))") ~ ' * toInt256(3600000)'
         ) }} as quantity,
-        any(hours.unit) as unit,
-        argMax(hours.labels_hash, hours.latest) as labels_hash,
-        max(hours.latest) as latest
-    from state_hours as hours
-    where (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from windows)
-    group by hour_at, account_id, resource_id, project_id, region, metric, sku_id
+        if(regional.sku_id != '', regional.unit, general.unit) as unit,
+        if(is_existing_billed, cells.existing_labels_hash, cells.running_labels_hash) as labels_hash,
+        if(is_existing_billed, cells.existing_latest, cells.running_latest) as latest
+    from state_cells as cells
+    left any join skus as regional on cells.metric = regional.metric and cells.region = regional.region
+    left any join (select * from skus where region = '') as general on cells.metric = general.metric
+    where is_existing_billed or cells.running_count > 0
 ),
 
 metered as (
@@ -233,6 +227,7 @@ select
     metered.reason_code as reason_code,
     metered.quantity as quantity,
     metered.unit as unit,
+    metered.labels_hash as labels_hash,
     label_sets.labels as labels
 from metered
 left any join {{ source('raw', 'label_sets') }} as label_sets on metered.labels_hash = label_sets.labels_hash

@@ -1,6 +1,6 @@
 -- The windows this tick measures anew: what new batches touched, what became due, what elapsed for open resources,
 -- what a new catalog measures differently, and what a rebuild asks for. Everything after this model derives from it.
--- Grain: rows may repeat; read with distinct or in. One (hour_at, account_id, resource_id) is one window.
+-- Grain: rows may repeat; read with min, max or in. One (hour_at, account_id, resource_id) is one window.
 {{ config(materialized='touched') }}
 
 {% set metered = existing('metering', 'int_metered_hourly_versions') -%}
@@ -70,58 +70,64 @@ with lives as (
     )
 )
 
-select
-    arrayJoin(arrayMap(
-        hour -> toStartOfHour(from_at) + toIntervalHour(hour),
-        range(toUInt64(dateDiff('hour', toStartOfHour(from_at), toStartOfHour(to_at - toIntervalMillisecond(1))) + 1))
-    )) as hour_at,
-    account_id,
-    resource_id
-from lives
-where from_at < to_at
-
-union all
-
--- Usage of new batches, and of earlier ones that reached past the as-of of their tick and is due now.
-select
+select distinct
     hour_at,
     account_id,
     resource_id
-from {{ source('raw', 'usage_windows') }}
-where
-    hour_at <= {{ tick('as_of') }}
-    and batch_seq <= {{ tick('to_batch_seq') }}
-    and (
-        batch_seq > {{ tick('from_batch_seq') }}
-        or (
-            batch_seq in (select batch_seq from {{ source('ops', 'batches') }} where last_event_at > {{ tick('previous_as_of') }})
-            and last_event_at > {{ tick('previous_as_of') }}
+from (
+    select
+        arrayJoin(arrayMap(
+            hour -> toStartOfHour(from_at) + toIntervalHour(hour),
+            range(toUInt64(dateDiff('hour', toStartOfHour(from_at), toStartOfHour(to_at - toIntervalMillisecond(1))) + 1))
+        )) as hour_at,
+        account_id,
+        resource_id
+    from lives
+    where from_at < to_at
+
+    union all
+
+    -- Usage of new batches, and of earlier ones that reached past the as-of of their tick and is due now.
+    select
+        hour_at,
+        account_id,
+        resource_id
+    from {{ source('raw', 'usage_windows') }}
+    where
+        hour_at <= {{ tick('as_of') }}
+        and batch_seq <= {{ tick('to_batch_seq') }}
+        and (
+            batch_seq > {{ tick('from_batch_seq') }}
+            or (
+                batch_seq in (select batch_seq from {{ source('ops', 'batches') }} where last_event_at > {{ tick('previous_as_of') }})
+                and last_event_at > {{ tick('previous_as_of') }}
+            )
+            or (hour_at >= toStartOfHour({{ tick('rebuild_from') }}) and hour_at < {{ tick('rebuild_to') }})
         )
-        or (hour_at >= toStartOfHour({{ tick('rebuild_from') }}) and hour_at < {{ tick('rebuild_to') }})
-    )
 
-union all
+    union all
 
-select
-    hour_at,
-    account_id,
-    resource_id
-from {{ ref('stg_events__usage') }}
-where
-    (select count() from {{ ref('int_changed_metrics') }}) > 0
-    and metric in (select metric from {{ ref('int_changed_metrics') }})
-    and event_at <= {{ tick('as_of') }}
+    select
+        hour_at,
+        account_id,
+        resource_id
+    from {{ ref('stg_events__usage') }}
+    where
+        (select count() from {{ ref('int_changed_metrics') }}) > 0
+        and metric in (select metric from {{ ref('int_changed_metrics') }})
+        and event_at <= {{ tick('as_of') }}
 {% if metered %}
-union all
+    union all
 
--- A rebuild also looks at what is stored, so that a row without a cause in raw does not survive it.
-select
-    hour_at,
-    account_id,
-    resource_id
-from {{ metered }}
-where
-    {{ tick('rebuild_from') }} < {{ tick('rebuild_to') }}
-    and hour_at >= toStartOfHour({{ tick('rebuild_from') }})
-    and hour_at < {{ tick('rebuild_to') }}
+    -- A rebuild also looks at what is stored, so that a row without a cause in raw does not survive it.
+    select
+        hour_at,
+        account_id,
+        resource_id
+    from {{ metered }}
+    where
+        {{ tick('rebuild_from') }} < {{ tick('rebuild_to') }}
+        and hour_at >= toStartOfHour({{ tick('rebuild_from') }})
+        and hour_at < {{ tick('rebuild_to') }}
 {% endif %}
+)

@@ -10,21 +10,22 @@
 -- depends_on: {{ ref('int_touched_days') }}
 
 select
-    account_id,
-    project_id,
-    resource_id,
-    region,
-    sku_id,
-    service,
-    hour_at,
-    charge_type,
-    price_id,
-    currency_code,
-    quantity,
-    unit,
-    list_amount_unrounded,
-    amount_unrounded,
-    discount_id,
-    labels
-from {{ ref('int_rated_hourly') }}
-where reason_code = ''
+    rated.account_id as account_id,
+    rated.project_id as project_id,
+    rated.resource_id as resource_id,
+    rated.region as region,
+    rated.sku_id as sku_id,
+    rated.service as service,
+    rated.hour_at as hour_at,
+    rated.charge_type as charge_type,
+    rated.price_id as price_id,
+    rated.currency_code as currency_code,
+    rated.quantity as quantity,
+    rated.unit as unit,
+    rated.list_amount_unrounded as list_amount_unrounded,
+    rated.amount_unrounded as amount_unrounded,
+    rated.discount_id as discount_id,
+    label_sets.labels as labels
+from {{ ref('int_rated_hourly') }} as rated
+left any join {{ source('raw', 'label_sets') }} as label_sets on rated.labels_hash = label_sets.labels_hash
+where rated.reason_code = ''

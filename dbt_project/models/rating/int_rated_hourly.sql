@@ -38,7 +38,7 @@ running as (
         split.hour_at as hour_at,
         split.metric as metric,
         split.unit as unit,
-        split.labels as labels,
+        split.labels_hash as labels_hash,
         split.quantity as quantity,
         carried.quantity + sum(split.quantity) over (
             partition by split.account_id, split.sku_id, toStartOfMonth(split.hour_at)
@@ -57,13 +57,13 @@ running as (
 
 -- Prices and discounts hold for whole hours: looked up once an hour of a set, not once a row.
 hours as (
-    select distinct
-        account_id,
-        sku_id,
-        currency_code,
-        hour_at
-    from running
-    where currency_code != ''
+    select
+        split.account_id as account_id,
+        split.sku_id as sku_id,
+        split.hour_at as hour_at,
+        accounts.currency_code as currency_code
+    from (select distinct account_id, sku_id, hour_at from {{ ref('int_split_hourly') }} where charge_type = 'usage') as split
+    inner join accounts on split.account_id = accounts.account_id
 ),
 
 services as (
@@ -142,7 +142,7 @@ priced as (
         running.hour_at as hour_at,
         running.metric as metric,
         running.unit as unit,
-        running.labels as labels,
+        running.labels_hash as labels_hash,
         running.quantity as quantity,
         running.currency_code as currency_code,
         terms.price_id as price_id,
@@ -181,7 +181,7 @@ select
     priced.unit as unit,
     toDecimal256(priced.list_cost, 32) as list_amount_unrounded,
     priced.cost * priced.payable as amount_unrounded,
-    priced.labels as labels
+    priced.labels_hash as labels_hash
 from priced
 left any join services on priced.sku_id = services.sku_id
 where priced._guard = 0
@@ -206,7 +206,7 @@ select
     split.unit as unit,
     toDecimal256(split.quantity * toDecimal256(commitments.unit_price, 12), 32) as list_amount_unrounded,
     list_amount_unrounded as amount_unrounded,
-    split.labels as labels
+    split.labels_hash as labels_hash
 from (select * from {{ ref('int_split_hourly') }} where charge_type != 'usage') as split
 inner join {{ ref('stg_catalog__commitments') }} as commitments on split.commitment_id = commitments.commitment_id
 left any join services on split.sku_id = services.sku_id

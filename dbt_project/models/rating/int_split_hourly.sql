@@ -4,16 +4,7 @@
 -- Grain: one row per account_id, project_id, resource_id, region, sku_id, hour_at, charge_type, commitment_id.
 {{ config(materialized='table', engine='MergeTree()', order_by='(account_id, sku_id, hour_at)') }}
 
-with sets as (
-    select distinct
-        account_id,
-        sku_id,
-        month,
-        from_date
-    from {{ ref('int_touched_days') }}
-),
-
-consumption as (
+with consumption as (
     select
         account_id,
         project_id,
@@ -23,14 +14,25 @@ consumption as (
         hour_at,
         metric,
         unit,
-        labels,
+        labels_hash,
         quantity
     from {{ ref('int_metered_hourly') }}
     where
         reason_code = ''
         and quantity > 0
         and hour_at >= (select toDateTime64(min(charge_date), 3, 'UTC') from {{ ref('int_touched_days') }})
-        and (account_id, sku_id, toDate(hour_at)) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})
+),
+
+-- Few sets have a commitment: only their consumption is stacked, so that the rest is read once and compared with nothing.
+committed_days as (
+    select
+        account_id,
+        sku_id,
+        month,
+        from_date,
+        charge_date
+    from {{ ref('int_touched_days') }}
+    where (account_id, sku_id) in (select account_id, sku_id from {{ ref('stg_catalog__commitments') }})
 ),
 
 -- Hours in which a commitment holds, up to as-of, and the units [low, high) of the hour it covers.
@@ -57,7 +59,8 @@ committed as (
                 hour -> from_at + toIntervalHour(hour), range(toUInt64(greatest(dateDiff('hour', from_at, to_at), 0)))
             )) as hour_at
         from {{ ref('stg_catalog__commitments') }} as commitments
-        inner join sets on commitments.account_id = sets.account_id and commitments.sku_id = sets.sku_id
+        inner join (select distinct account_id, sku_id, month, from_date from committed_days) as sets
+            on commitments.account_id = sets.account_id and commitments.sku_id = sets.sku_id
     )
 ),
 
@@ -71,7 +74,9 @@ stacked as (
         ) as quantity_after,
         quantity_after - quantity as quantity_before
     from consumption
-    where (account_id, sku_id, hour_at) in (select account_id, sku_id, hour_at from committed)
+    where
+        (account_id, sku_id, toDate(hour_at)) in (select account_id, sku_id, charge_date from committed_days)
+        and (account_id, sku_id, hour_at) in (select account_id, sku_id, hour_at from committed)
 ),
 
 covered as (
@@ -84,7 +89,7 @@ covered as (
         stacked.hour_at as hour_at,
         stacked.metric as metric,
         stacked.unit as unit,
-        stacked.labels as labels,
+        stacked.labels_hash as labels_hash,
         committed.commitment_id as commitment_id,
         least(stacked.quantity_after, committed.high) - greatest(stacked.quantity_before, committed.low) as quantity
     from stacked
@@ -96,7 +101,7 @@ covered as (
 )
 
 select
-    account_id, project_id, resource_id, region, sku_id, hour_at, metric, unit, labels,
+    account_id, project_id, resource_id, region, sku_id, hour_at, metric, unit, labels_hash,
     'commitment' as charge_type,
     commitment_id,
     quantity
@@ -106,7 +111,7 @@ union all
 
 select
     committed.account_id, '' as project_id, '' as resource_id, '' as region, committed.sku_id, committed.hour_at,
-    '' as metric, skus.unit as unit, map() as labels,
+    '' as metric, skus.unit as unit, toUInt128(0) as labels_hash,
     'commitment_unused' as charge_type,
     committed.commitment_id,
     committed.committed_quantity - used.quantity as quantity
@@ -129,7 +134,7 @@ union all
 
 select
     stacked.account_id, stacked.project_id, stacked.resource_id, stacked.region, stacked.sku_id, stacked.hour_at,
-    stacked.metric, stacked.unit, stacked.labels,
+    stacked.metric, stacked.unit, stacked.labels_hash,
     'usage' as charge_type,
     '' as commitment_id,
     stacked.quantity_after - greatest(stacked.quantity_before, tops.high) as quantity
@@ -143,9 +148,11 @@ where stacked.quantity_after > tops.high
 union all
 
 select
-    account_id, project_id, resource_id, region, sku_id, hour_at, metric, unit, labels,
+    account_id, project_id, resource_id, region, sku_id, hour_at, metric, unit, labels_hash,
     'usage' as charge_type,
     '' as commitment_id,
     quantity
 from consumption
-where (account_id, sku_id, hour_at) not in (select account_id, sku_id, hour_at from committed)
+where
+    (account_id, sku_id, toDate(hour_at)) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})
+    and (account_id, sku_id, hour_at) not in (select account_id, sku_id, hour_at from committed)

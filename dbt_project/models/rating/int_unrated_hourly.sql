@@ -9,16 +9,17 @@
 -- depends_on: {{ ref('int_touched_days') }}
 
 select
-    account_id,
-    project_id,
-    resource_id,
-    region,
-    sku_id,
-    metric,
-    hour_at,
-    quantity,
-    unit,
-    reason_code,
-    labels
-from {{ ref('int_rated_hourly') }}
-where reason_code != ''
+    rated.account_id as account_id,
+    rated.project_id as project_id,
+    rated.resource_id as resource_id,
+    rated.region as region,
+    rated.sku_id as sku_id,
+    rated.metric as metric,
+    rated.hour_at as hour_at,
+    rated.quantity as quantity,
+    rated.unit as unit,
+    rated.reason_code as reason_code,
+    label_sets.labels as labels
+from {{ ref('int_rated_hourly') }} as rated
+left any join {{ source('raw', 'label_sets') }} as label_sets on rated.labels_hash = label_sets.labels_hash
+where rated.reason_code != ''
