@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +15,8 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from benchmarks.figures import timed
+from benchmarks.memory import PeakMemory
 from warehouse.client import connect
 from warehouse.settings import Settings
 
@@ -30,6 +31,7 @@ class Limit:
     rows: int  # events in the table
     cells: int
     lines: int  # (account, SKU) sums
+    peak_bytes: int  # of all three, all processes
 
     @property
     def seconds(self) -> float:
@@ -69,8 +71,14 @@ FROM (
 """
 
 
-def measure_limit(settings: Settings, files: Sequence[Path], catalog: Path) -> Limit:
+def measure_limit(settings: Settings, files: Sequence[Path], catalog: Path, *, pids: Sequence[int] = ()) -> Limit:
     """Run the three statements on .jsonl.gz files, in tables of their own that are dropped at the end.
+
+    Args:
+        settings: of a deployment whose warehouse runs.
+        files: of the slice.
+        catalog: what it is priced by.
+        pids: of processes beside this one whose memory counts.
 
     Raises:
         WarehouseError: the warehouse does not answer.
@@ -80,18 +88,19 @@ def measure_limit(settings: Settings, files: Sequence[Path], catalog: Path) -> L
         _create(client, names)
         try:
             client.insert(names["prices"], _prices(catalog), column_names=["metric", "region", "sku_id", "unit_price"])
-            started = time.perf_counter()
-            for path in files:
-                _insert(client, names, path)
-            inserted = time.perf_counter()
-            client.command(_GROUP.format(**names))
-            grouped = time.perf_counter()
-            lines = client.query(_RATE.format(**names)).result_rows[0][0]
-            rated = time.perf_counter()
+            with PeakMemory(*pids) as memory:
+                with timed() as insert:
+                    for path in files:
+                        _insert(client, names, path)
+                with timed() as group:
+                    client.command(_GROUP.format(**names))
+                with timed() as rate:
+                    lines = client.query(_RATE.format(**names)).result_rows[0][0]
             return Limit(
-                insert_seconds=inserted - started,
-                group_seconds=grouped - inserted,
-                rate_seconds=rated - grouped,
+                insert_seconds=insert.seconds,
+                group_seconds=group.seconds,
+                rate_seconds=rate.seconds,
+                peak_bytes=memory.peak_bytes,
                 rows=_count(client, names["events"]),
                 cells=_count(client, names["cells"]),
                 lines=lines,

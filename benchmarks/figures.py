@@ -1,0 +1,73 @@
+"""What a benchmark answers: figures, each with its unit and, where another figure bounds it, the ratio to that one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from warehouse.errors import MeterhouseError
+
+Tell = Callable[[str], None]
+"""Says what a benchmark is doing; what it measures can take an hour."""
+
+
+class BenchmarkError(MeterhouseError):
+    """The product gave a wrong answer, so that its speed means nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One line of a table. Only ratios carry over to another machine."""
+
+    name: str
+    value: float
+    unit: str = "s"
+    beside: float | None = None  # what the value is divided by
+    beside_name: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """The value by what it is held against; None where there is nothing to hold it against."""
+        return self.value / self.beside if self.beside else None
+
+    def row(self) -> dict[str, object]:
+        """The line, rounded for a reader."""
+        decimals = 0 if abs(self.value) >= 10_000 else 3 if abs(self.value) < 0.1 else 2
+        return {
+            "figure": self.name,
+            "value": f"{self.value:,.{decimals}f}",
+            "unit": self.unit,
+            "ratio": "" if self.ratio is None else f"{self.ratio:,.2f}",
+            "ratio_to": self.beside_name if self.beside else "",
+        }
+
+
+FIGURE_COLUMNS = ("figure", "value", "unit", "ratio", "ratio_to")
+
+
+class Stopwatch:
+    """Seconds of a `with timed()` block, once it has ended."""
+
+    seconds = 0.0
+
+
+@contextmanager
+def timed() -> Iterator[Stopwatch]:
+    """Measure a block by the wall clock."""
+    watch = Stopwatch()
+    started = time.perf_counter()
+    yield watch
+    watch.seconds = time.perf_counter() - started
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that so many percent of the values do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100).__trunc__() - 1)]
+
+
+def gibibytes(size: int) -> float:
+    """Bytes in GiB."""
+    return size / (1 << 30)
