@@ -137,6 +137,7 @@ def bench_history(settings: Settings, *, events: int, history: int, tell: Tell, 
         tell(f"slice without history: {empty.seconds:.1f} s")
     with on_history(settings, before, tell=tell, again=again, keep=keep) as here, open_warehouse(here.deployment):
         late = _late(here, before)
+        here.settle()
         filled = run_slice(here, written)
     return HistoryFigures(empty=empty, empty_tick=empty_tick, filled=filled, late=late)
 
@@ -155,6 +156,7 @@ def bench_late(settings: Settings, *, events: int, history: int, tell: Tell, aga
 
 def _late(here: Ground, history: History) -> LateFigures:
     here.command("run")  # the version that runs may have other views than the one that made the history
+    here.settle()
     empty = _reading(here, "empty tick")
     at = history.shape.start - timedelta(days=LATE_DAYS)
     texts = resource_texts(history.shape)

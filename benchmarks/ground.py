@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,9 @@ from warehouse import embedded
 from warehouse.client import connect
 from warehouse.errors import RefusedError
 from warehouse.settings import LAYERS, Settings
+
+# The server looks for merges every few seconds at most while there is something to merge.
+_IDLE_SECONDS = 3.0
 
 
 class Ground:
@@ -76,6 +80,14 @@ class Ground:
         databases = {layer: self.settings.database(layer) for layer in LAYERS}
         with self.deployment.warehouse() as client:
             return int(client.query(statement.format(**databases)).result_rows[0][0])
+
+    def settle(self) -> None:
+        """Wait until the merges that are due have run, so that what is measured next has the machine to itself."""
+        idle_since = time.monotonic()
+        while time.monotonic() - idle_since < _IDLE_SECONDS:
+            time.sleep(0.2)
+            if self.value("SELECT count() FROM system.merges"):
+                idle_since = time.monotonic()
 
     def empty(self) -> None:
         """Remove everything here, and stop the server that an interrupted benchmark left."""

@@ -67,7 +67,7 @@ class History:
         return self.shape.start - timedelta(days=DAYS)
 
     def lines(self, day: int, *, resources: str) -> str:
-        """SELECT of the lines of a day, from a table of `index`, `source` and `owner` (the texts of each resource)."""
+        """SELECT of the lines of a day, from a table of `resource_index`, `source` and `owner` (the texts of each resource)."""
         meters = ", ".join(f"('{meter.metric}', {meter.most})" for meter in METERS)
         begin = int((self.start + timedelta(days=day)).timestamp()) * 1000
         usage = MINUTES * len(METERS)
@@ -91,8 +91,8 @@ SELECT if(place < {usage},
         '"metrics":{{"compute.vcpu":"', toString(bitShiftLeft(1, word % 5)), '","compute.ram_gib":"32",',
         '"compute.gpu":"', toString(word % 2), '"}}}}}}')
 ) AS line
-FROM (SELECT number AS life, life % {self.shape.resources} AS index FROM numbers({day * self.lives_a_day}, {self.lives_a_day})) AS lives
-INNER JOIN {resources} AS resources ON lives.index = resources.index
+FROM (SELECT number AS life, life % {self.shape.resources} AS resource_index FROM numbers({day * self.lives_a_day}, {self.lives_a_day})) AS lives
+INNER JOIN {resources} AS resources ON lives.resource_index = resources.resource_index
 ARRAY JOIN range({EVENTS_OF_A_LIFE}) AS place
 """
 
@@ -137,12 +137,12 @@ def _make(here: Ground, history: History, tell: Tell) -> None:
         here.apply_catalog(files / "catalog")
         resources = f"{here.settings.database('raw')}.benchmark_resources"
         with here.deployment.warehouse() as client:
-            client.command(f"CREATE TABLE {resources} (index UInt64, source String, owner String) ENGINE = Memory")
+            client.command(f"CREATE TABLE {resources} (resource_index UInt64, source String, owner String) ENGINE = Memory")
             texts = resource_texts(history.shape)
             client.insert(
                 resources,
                 list(zip(range(history.shape.resources), texts.source, texts.owner, strict=True)),
-                column_names=["index", "source", "owner"],
+                column_names=["resource_index", "source", "owner"],
             )
             for day in range(DAYS):
                 path = files / f"day-{day:02d}.jsonl.zst"
@@ -156,6 +156,7 @@ def _make(here: Ground, history: History, tell: Tell) -> None:
                 if (day + 1) % DAYS_OF_A_TICK == 0:
                     tell(f"history: computed in {here.command('run').seconds:.1f} s")
             client.command(f"DROP TABLE {resources} SYNC")
+        here.settle()
         loaded = here.value("SELECT sum(rows_accepted) FROM {ops}.batches")
     if loaded != history.written:
         raise BenchmarkError(f"the history holds {loaded} events instead of {history.written}")
