@@ -69,6 +69,7 @@ class History:
     def lines(self, day: int, *, resources: str) -> str:
         """SELECT of the lines of a day, from a table of `resource_index`, `source` and `owner` (the texts of each resource)."""
         meters = ", ".join(f"('{meter.metric}', {meter.most})" for meter in METERS)
+        first = day * self.lives_a_day
         begin = int((self.start + timedelta(days=day)).timestamp()) * 1000
         usage = MINUTES * len(METERS)
         return f"""
@@ -78,7 +79,7 @@ WITH
     ['', '"state":"running",', '', ''] AS states,
     [0, 4, 8, 9] AS minutes_of_changes,
     cityHash64('history', {self.shape.seed}, life, place) AS word,
-    intDiv((life - {day * self.lives_a_day}) * {HOURS}, {self.lives_a_day}) AS hour,
+    intDiv((life - {first}) * {HOURS}, {self.lives_a_day}) AS hour,
     if(place < {usage}, intDiv(place, {len(METERS)}), minutes_of_changes[place - {usage} + 1]) AS minute,
     concat(replaceOne(toString(fromUnixTimestamp64Milli(toInt64(
         {begin} + hour * 3600000 + minute * 60000 + if(place < {usage}, word % 60000, 0)), 'UTC')), ' ', 'T'), 'Z') AS time,
@@ -91,7 +92,7 @@ SELECT if(place < {usage},
         '"metrics":{{"compute.vcpu":"', toString(bitShiftLeft(1, word % 5)), '","compute.ram_gib":"32",',
         '"compute.gpu":"', toString(word % 2), '"}}}}}}')
 ) AS line
-FROM (SELECT number AS life, life % {self.shape.resources} AS resource_index FROM numbers({day * self.lives_a_day}, {self.lives_a_day})) AS lives
+FROM (SELECT number AS life, life % {self.shape.resources} AS resource_index FROM numbers({first}, {self.lives_a_day})) AS lives
 INNER JOIN {resources} AS resources ON lives.resource_index = resources.resource_index
 ARRAY JOIN range({EVENTS_OF_A_LIFE}) AS place
 """

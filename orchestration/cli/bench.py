@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SLICE_EVENTS = 500_000
 FULL_SLICE_EVENTS = 13_900_000
 HISTORY_EVENTS = 100_000_000
+IDENTITIES = [10_000_000, 100_000_000]
 
 EventsOption = Annotated[
     int, typer.Option("--events", min=1000, help=f"Events of the slice; ten minutes of two billion a day are {FULL_SLICE_EVENTS:,}.")
@@ -86,6 +87,36 @@ def late(
 
     found = bench_late(deployment().settings, events=events, history=history, tell=_tell, again=again, keep=keep)
     _print(found.figures(), found.runs() if details else (), output)
+
+
+@bench.command("identity")
+def identity(
+    *,
+    identities: Annotated[
+        list[int],
+        typer.Option("--identities", min=1000, help="Stored before the batch; repeat it for several sizes. 1 G fits, and takes long."),
+    ] = IDENTITIES,
+    output: FormatOption = None,
+) -> None:
+    """Which lines of a minute's batch repeat an identity, against ten and a hundred million stored ones."""
+    from benchmarks.identity import bench_identity, figures
+
+    _print(figures(bench_identity(deployment().settings, sizes=identities, tell=_tell)), (), output)
+
+
+@bench.command("reads")
+def reads(
+    *,
+    events: EventsOption = FULL_SLICE_EVENTS,
+    history: HistoryOption = HISTORY_EVENTS,
+    again: AgainOption = False,
+    keep: KeepOption = False,
+    output: FormatOption = None,
+) -> None:
+    """Month-to-date cost of one account, asked fifty times a second on history while a slice is loaded and billed."""
+    from benchmarks.reads import bench_reads, figures
+
+    _print(figures(bench_reads(deployment().settings, events=events, history=history, tell=_tell, again=again, keep=keep)), (), output)
 
 
 def _tell(sentence: str) -> None:
