@@ -22,7 +22,7 @@ class Figure:
     """One line of a table. Only ratios carry over to another machine."""
 
     name: str
-    value: float
+    value: float | None  # None: there is none, and the name says why
     unit: str = "s"
     beside: float | None = None  # what the value is divided by
     beside_name: str = ""
@@ -30,18 +30,23 @@ class Figure:
     @property
     def ratio(self) -> float | None:
         """The value by what it is held against; None where there is nothing to hold it against."""
-        return self.value / self.beside if self.beside else None
+        return self.value / self.beside if self.value is not None and self.beside else None
 
     def row(self) -> dict[str, object]:
         """The line, rounded for a reader."""
-        decimals = 0 if abs(self.value) >= 10_000 else 3 if abs(self.value) < 0.1 else 2
         return {
             "figure": self.name,
-            "value": f"{self.value:,.{decimals}f}",
+            "value": "" if self.value is None else _rounded(self.value),
             "unit": self.unit,
             "ratio": "" if self.ratio is None else f"{self.ratio:,.2f}",
             "ratio_to": self.beside_name if self.beside else "",
         }
+
+
+def _rounded(value: float) -> str:
+    """Whole numbers as they are, large ones without decimals, small ones with three."""
+    decimals = 0 if value == int(value) or value >= 10_000 else 3 if value < 0.1 else 2
+    return f"{value:,.{decimals}f}"
 
 
 FIGURE_COLUMNS = ("figure", "value", "unit", "ratio", "ratio_to")

@@ -25,6 +25,7 @@ from benchmarks.figures import BenchmarkError, Tell, gibibytes, timed
 from benchmarks.ground import Ground, ground
 from benchmarks.slice import Slice, resource_texts
 from benchmarks.slice_catalog import METERS, write_catalog
+from ingestion.sql.literals import text
 from orchestration.session import open_warehouse
 from warehouse.errors import InputError, RefusedError
 from warehouse.settings import Settings
@@ -148,7 +149,7 @@ def _make(here: Ground, history: History, tell: Tell) -> None:
             for day in range(DAYS):
                 path = files / f"day-{day:02d}.jsonl.zst"
                 client.command(
-                    f"INSERT INTO FUNCTION file('{path}', 'LineAsString', 'line String') {history.lines(day, resources=resources)}"
+                    f"INSERT INTO FUNCTION file({text(str(path))}, 'LineAsString', 'line String') {history.lines(day, resources=resources)}"
                 )
                 with timed() as load:
                     here.command("ingest", str(path))

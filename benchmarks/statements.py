@@ -75,12 +75,15 @@ def details(runs: Iterable[CommandRun]) -> list[dict[str, object]]:
     """A row for each label of each command, the slowest first.
 
     Statements of several threads overlap, so seconds add up to more than the command took; the two rows in parentheses
-    are wall time and do add up to it.
+    are wall time and do add up to it. What processes of the command send themselves is not seen.
     """
     rows: list[dict[str, object]] = []
     for run in runs:
         by_label = _by_label(run.statements)
-        waiting = [("(waiting for the warehouse)", run.busy_seconds), ("(Python only)", run.seconds - run.busy_seconds)]
+        waiting = [
+            ("(waiting for the warehouse)", run.busy_seconds),
+            ("(Python, and the checks' own process)", run.seconds - run.busy_seconds),
+        ]
         rows += [_row(run.name, label, seconds=seconds, statements=()) for label, seconds in waiting]
         lines = [
             _row(run.name, label, seconds=sum(one.ended - one.started for one in group), statements=group)

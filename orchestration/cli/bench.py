@@ -119,6 +119,14 @@ def reads(
     _print(figures(bench_reads(deployment().settings, events=events, history=history, tell=_tell, again=again, keep=keep)), (), output)
 
 
+@bench.command("peers")
+def peers(*, events: EventsOption = SLICE_EVENTS, output: FormatOption = None) -> None:
+    """The same files through DuckDB, dlt with plain dbt, and CloudKitty's rating, each installed into a venv of its own."""
+    from benchmarks.peer_runs import bench_peers, figures
+
+    _print(figures(*bench_peers(deployment().settings, events=events, tell=_tell)), (), output)
+
+
 def _tell(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
