@@ -39,7 +39,7 @@ class Figure:
             "value": "" if self.value is None else _rounded(self.value),
             "unit": self.unit,
             "ratio": "" if self.ratio is None else f"{self.ratio:,.2f}",
-            "ratio_to": self.beside_name if self.beside else "",
+            "ratio_to": "" if self.ratio is None else self.beside_name,
         }
 
 

@@ -36,7 +36,7 @@ MINUTES = 10  # that a resource lives on a day
 CHANGES = 4  # lifecycle events of such a life: started, updated, stopped, deleted; some 5 % of its events
 EVENTS_OF_A_LIFE = MINUTES * len(METERS) + CHANGES
 # A tick adds its rows to the month's partition; every few days leaves parts of many ages, as months of ticks do.
-DAYS_OF_A_TICK = 3
+DAYS_OF_A_TICK = 6
 _DONE = "history.json"  # written last: a folder without it is half a history
 
 

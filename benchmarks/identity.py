@@ -34,6 +34,7 @@ _ARRIVAL_DAYS = 30
 class IdentityFigures:
     """Batches against one number of stored identities."""
 
+    lines: int  # of a batch
     stored: int
     stored_bytes: int
     check_seconds: tuple[float, ...]  # of each batch: which lines repeat an identity
@@ -55,10 +56,10 @@ def figures(found: Sequence[IdentityFigures]) -> list[Figure]:
         name = f"{one.stored:,} stored"
         beside = {"beside": first.seconds, "beside_name": f"{first.stored:,} stored"} if one is not first else {}
         rows += [
-            Figure(name=f"{name}: check of {BATCH_LINES:,} lines", value=one.seconds, **beside),  # type: ignore[arg-type]  # by name
+            Figure(name=f"{name}: check of {one.lines:,} lines", value=one.seconds, **beside),  # type: ignore[arg-type]  # by name
             Figure(name=f"{name}: slowest of {BATCHES} checks", value=max(one.check_seconds)),
             Figure(name=f"{name}: identities of the batch written", value=statistics.median(one.store_seconds)),
-            Figure(name=f"{name}: rows read by a check", value=one.read_rows, unit="rows", beside=BATCH_LINES, beside_name="lines"),
+            Figure(name=f"{name}: rows read by a check", value=one.read_rows, unit="rows", beside=one.lines, beside_name="lines"),
             Figure(name=f"{name}: on disk", value=gibibytes(one.stored_bytes), unit="GiB"),
             Figure(name=f"{name}: on disk an identity", value=one.stored_bytes / one.stored, unit="bytes"),
             Figure(name=f"{name}: peak memory", value=gibibytes(one.peak_bytes), unit="GiB"),
@@ -137,6 +138,7 @@ class _Check:
                 self._client.command(stage.removal())
                 self.stored += new
         return IdentityFigures(
+            lines=self._lines,
             stored=stored,
             stored_bytes=size,
             check_seconds=tuple(checks),

@@ -14,6 +14,8 @@ _NODE = re.compile(r'"node_id": "(?:[a-z_]+\.[a-z_]+\.)?([A-Za-z0-9_]+)')
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 # The random part of names that live as long as one load.
 _ATTEMPT = re.compile(r"_[0-9a-f]{12}\b")
+# What stands before the statement in a body that is packed as a whole.
+_PACKING = re.compile(r"^.{0,20}[\x00-\x08\x0e-\x1f\ufffd].{0,60}?(?=INSERT INTO)", re.DOTALL)
 _SHOWN = 72  # letters of a statement that tell it from others
 _SHORT_SECONDS = 0.02
 
@@ -35,10 +37,8 @@ class Statement:
         node = _NODE.search(self.text)
         if node:
             return node[1][:_SHOWN]
-        # A body that is compressed as a whole begins with bytes of the packing.
-        readable = (
-            self.text[max(0, self.text.find("INSERT INTO")) :] if not self.text[:3].isprintable() or "\x00" in self.text else self.text
-        )
+        packing = _PACKING.search(self.text)
+        readable = self.text[packing.end() :] if packing else self.text
         return _ATTEMPT.sub("", " ".join(_COMMENT.sub("", readable).split()))[:_SHOWN]
 
 

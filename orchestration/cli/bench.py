@@ -26,7 +26,7 @@ EventsOption = Annotated[
 ]
 HistoryOption = Annotated[int, typer.Option("--history", min=1000, help="Events of the thirty days before the slice.")]
 AgainOption = Annotated[bool, typer.Option("--again", help="Make the history anew: the kept one was written by another version.")]
-DetailsOption = Annotated[bool, typer.Option("--details", help="Also print each statement: seconds, rows and bytes read.")]
+DetailsOption = Annotated[bool, typer.Option("--details", help="Also print each statement on stderr: seconds, rows and bytes read.")]
 KeepOption = Annotated[bool, typer.Option("--keep", help="Leave the deployment of the benchmark until the next one.")]
 
 bench = typer.Typer(help="The benchmarks: figures with their ratio to what bounds them, in one run.", invoke_without_command=True)
@@ -138,4 +138,4 @@ def _print(figures: Iterable[Figure], runs: Iterable[CommandRun], output: Format
     emit([figure.row() for figure in figures], FIGURE_COLUMNS, output)
     statements = details(runs)
     if statements:
-        emit(statements, DETAIL_COLUMNS, output)
+        emit(statements, DETAIL_COLUMNS, Format.TABLE, out=sys.stderr)
