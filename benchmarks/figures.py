@@ -38,7 +38,7 @@ class Figure:
             "figure": self.name,
             "value": "" if self.value is None else _rounded(self.value),
             "unit": self.unit,
-            "ratio": "" if self.ratio is None else f"{self.ratio:,.2f}",
+            "ratio": "" if self.ratio is None else _rounded(self.ratio),
             "ratio_to": "" if self.ratio is None else self.beside_name,
         }
 

@@ -9,7 +9,7 @@ from benchmarks.figures import Figure, percentile, timed
 
 def test_a_ratio_names_what_the_value_is_divided_by() -> None:
     row = Figure(name="files to drafts", value=90, beside=30, beside_name="limit").row()
-    assert row == {"figure": "files to drafts", "value": "90", "unit": "s", "ratio": "3.00", "ratio_to": "limit"}
+    assert row == {"figure": "files to drafts", "value": "90", "unit": "s", "ratio": "3", "ratio_to": "limit"}
 
 
 @pytest.mark.parametrize("beside", [None, 0.0])
