@@ -1,173 +1,161 @@
 """The slice through the product, files → raw → drafts, beside the limit on the same files in the same run.
 
-Measuring happens here; what is measured is called in two small functions, `_load` and `_tick`, the way the command line
-calls it. Printing is the caller's.
+What is measured is `meterhouse ingest` and `meterhouse run`, each as the process that a user starts.
 """
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import time
-from collections.abc import Callable
+import json
 from dataclasses import dataclass
 
+from benchmarks.figures import BenchmarkError, Figure, gibibytes
+from benchmarks.ground import Ground, ground
 from benchmarks.limit import Limit, measure_limit
 from benchmarks.memory import PeakMemory
 from benchmarks.slice import Slice, provide_slice
-from control.settings import ControlSettings
+from benchmarks.statements import CommandRun
 from ingestion.synthetic import Generated
-from orchestration.catalog import apply_folder
-from orchestration.deployment import Deployment
-from orchestration.loading import load_paths
-from orchestration.pipeline import run_tick
-from orchestration.quality.gate import open_gate
 from orchestration.session import open_warehouse
-from warehouse import embedded
-from warehouse.client import connect
-from warehouse.errors import MeterhouseError
-from warehouse.settings import LAYERS, Settings
-
-
-class BenchmarkError(MeterhouseError):
-    """The product gave a wrong answer, so that its speed means nothing."""
+from warehouse.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class SliceFigures:
-    """One run of the slice. Seconds by the wall clock."""
+class SliceRun:
+    """A slice that was loaded and billed, its counts and drafts checked."""
 
-    events: int  # lines in the files
-    files_bytes: int  # compressed
-    load_seconds: float  # files → raw
-    tick_seconds: float  # raw → drafts
-    empty_tick_seconds: float  # a second tick without new input
-    peak_bytes: int  # of load and tick, all processes
-    limit: Limit
+    events: int
+    load: CommandRun  # files → raw
+    tick: CommandRun  # raw → drafts
+    peak_bytes: int  # of both, all processes
 
     @property
     def seconds(self) -> float:
         """Files → drafts."""
-        return self.load_seconds + self.tick_seconds
-
-    def rows(self) -> list[dict[str, str]]:
-        """The table: step, seconds, events a second, ratio to the limit."""
-        limit = self.limit
-        steps = (
-            ("files to raw", self.load_seconds, limit.insert_seconds),
-            ("raw to drafts", self.tick_seconds, limit.group_seconds + limit.rate_seconds),
-            ("files to drafts", self.seconds, limit.seconds),
-            ("limit: insert", limit.insert_seconds, None),
-            ("limit: group", limit.group_seconds, None),
-            ("limit: rate", limit.rate_seconds, None),
-            ("limit: all", limit.seconds, None),
-        )
-        rows = [self._row(step, seconds, beside) for step, seconds, beside in steps]
-        rows.append({"step": "empty tick", "seconds": f"{self.empty_tick_seconds:.2f}", "events_per_second": "", "ratio_to_limit": ""})
-        rows.append(
-            {"step": f"peak memory {self.peak_bytes / (1 << 30):.2f} GiB", "seconds": "", "events_per_second": "", "ratio_to_limit": ""}
-        )
-        return rows
-
-    def _row(self, step: str, seconds: float, beside: float | None) -> dict[str, str]:
-        return {
-            "step": step,
-            "seconds": f"{seconds:.2f}",
-            "events_per_second": f"{self.events / seconds:,.0f}",
-            "ratio_to_limit": f"{seconds / beside:.2f}" if beside else "",
-        }
+        return self.load.seconds + self.tick.seconds
 
 
-def bench_slice(settings: Settings, control_settings: ControlSettings, *, events: int = Slice.events) -> SliceFigures:
-    """Measure a slice of so many events on an empty deployment of its own, `<home>/bench` or databases `bench_…`.
+@dataclass(frozen=True, kw_only=True)
+class SliceFigures:
+    """One slice on an empty deployment, and what bounds it."""
+
+    files_bytes: int  # compressed
+    first_tick: CommandRun  # without input, of a new home: parses the project, makes tables and views
+    run: SliceRun
+    empty_tick: CommandRun  # without new input, after the slice
+    limit: Limit
+
+    def figures(self) -> list[Figure]:
+        """The table."""
+        limit, run = self.limit, self.run
+        return [
+            Figure(name="files to raw", value=run.load.seconds, beside=limit.insert_seconds, beside_name="limit: insert"),
+            Figure(
+                name="raw to drafts",
+                value=run.tick.seconds,
+                beside=limit.group_seconds + limit.rate_seconds,
+                beside_name="limit: group and rate",
+            ),
+            Figure(name="files to drafts", value=run.seconds, beside=limit.seconds, beside_name="limit"),
+            Figure(name="limit: insert", value=limit.insert_seconds),
+            Figure(name="limit: group", value=limit.group_seconds),
+            Figure(name="limit: rate", value=limit.rate_seconds),
+            Figure(name="limit", value=limit.seconds),
+            Figure(name="empty tick", value=self.empty_tick.seconds),
+            Figure(name="first tick of a new home", value=self.first_tick.seconds),
+            Figure(name="events", value=run.events, unit="events"),
+            Figure(name="rate, files to drafts", value=run.events / run.seconds, unit="events/s"),
+            Figure(name="compressed files", value=self.files_bytes / 1e6, unit="MB"),
+            Figure(name="peak memory of the slice", value=gibibytes(run.peak_bytes), unit="GiB"),
+            Figure(name="peak memory of the limit", value=gibibytes(limit.peak_bytes), unit="GiB"),
+        ]
+
+    def runs(self) -> list[CommandRun]:
+        """The commands, for their statements."""
+        return [self.run.load, self.run.tick, self.empty_tick]
+
+
+def bench_slice(settings: Settings, *, events: int = Slice.events, keep: bool = False) -> SliceFigures:
+    """Measure a slice of so many events on an empty deployment of its own.
 
     The input is written first, and kept for the next call of the same size.
+
+    Args:
+        settings: of the user.
+        events: lines of the slice.
+        keep: leave the deployment until the next benchmark.
 
     Raises:
         BenchmarkError: a count of the load, or the drafts, are not what the input must give.
         MeterhouseError: a step failed.
     """
-    written = provide_slice(Slice.scaled(events), settings.home / "bench-input" / f"slice-{events}")
-    deployment = Deployment(settings=_own(settings), control_settings=control_settings)
-    _empty(deployment.settings)
-    with open_warehouse(deployment) as client:
-        with deployment.alone("meterhouse bench"), deployment.control() as control:
-            apply_folder(control, client, deployment.settings, written.catalog)
-        with PeakMemory(*_server(deployment.settings)) as memory:
-            load_seconds = _timed(lambda: _load(deployment, written))
-            tick_seconds = _timed(lambda: _tick(deployment))
-        _check_drafts(deployment.settings)
-        empty_tick_seconds = _timed(lambda: _tick(deployment))
-        limit = measure_limit(deployment.settings, written.files, written.catalog)
+    written = written_slice(settings, Slice.scaled(events))
+    with ground(settings, keep=keep) as here, open_warehouse(here.deployment):
+        here.apply_catalog(written.catalog)
+        first_tick = here.command("run", name="first tick")
+        run = run_slice(here, written)
+        empty_tick = here.command("run", name="empty tick")
+        limit = measure_limit(here.settings, written.files, written.catalog, pids=here.server)
     return SliceFigures(
-        events=written.lines,
-        files_bytes=sum(path.stat().st_size for path in written.files),
-        load_seconds=load_seconds,
-        tick_seconds=tick_seconds,
-        empty_tick_seconds=empty_tick_seconds,
-        peak_bytes=memory.peak_bytes,
-        limit=limit,
+        files_bytes=sum(path.stat().st_size for path in written.files), first_tick=first_tick, run=run, empty_tick=empty_tick, limit=limit
     )
 
 
-def _load(deployment: Deployment, written: Generated) -> None:
-    """What `meterhouse ingest` does."""
-    with deployment.alone("meterhouse bench"), deployment.warehouse() as client:
-        results = list(load_paths(client, deployment.settings, [written.events]))
-    counts = [sum(result.accepted for result in results), sum(result.duplicates for result in results)]
-    if counts != [written.accepted, written.duplicates]:
-        raise BenchmarkError(
-            f"the load counted {counts[0]} accepted and {counts[1]} duplicates; the input holds {written.accepted} and {written.duplicates}"
-        )
+def written_slice(settings: Settings, shape: Slice) -> Generated:
+    """The files and the catalog of a slice, written now or by an earlier call."""
+    return provide_slice(shape, settings.home / "bench-input" / f"slice-{shape.events}")
 
 
-def _tick(deployment: Deployment) -> None:
-    """What `meterhouse run` does."""
-    with deployment.alone("meterhouse bench"), open_gate(deployment.settings) as gate:
-        run_tick(deployment, gate)
+def run_slice(here: Ground, written: Generated) -> SliceRun:
+    """Load and bill a slice, and check what came of it.
+
+    Raises:
+        BenchmarkError: a count of the load, or the drafts, are not what the input must give.
+    """
+    before = here.value("SELECT max(batch_seq) FROM {ops}.batches")
+    with PeakMemory(*here.server) as memory:
+        load = here.command("ingest", str(written.events), "--format", "json")
+        tick = here.command("run")
+    _check_load(here, load, written, batches_before=before)
+    _check_drafts(here)
+    return SliceRun(events=written.lines, load=load, tick=tick, peak_bytes=memory.peak_bytes)
 
 
-def _timed(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def _check_load(here: Ground, load: CommandRun, written: Generated, *, batches_before: int) -> None:
+    """The lines are in the buckets that they were written for, as the command says and as the ledger says."""
+    files = json.loads(load.output)
+    said = [
+        sum(int(file[name]) for file in files)
+        for name in ("rows_read", "rows_accepted", "rows_duplicate", "rows_conflict", "rows_rejected")
+    ]
+    must = [written.lines, written.accepted, written.duplicates, 0, 0]
+    if said != must:
+        raise BenchmarkError(f"the load counted {said} lines read, accepted, duplicate, conflicting and rejected; the input holds {must}")
+    tables = ("usage_events", "lifecycle_events")
+    stored = sum(here.value(f"SELECT count() FROM {{raw}}.{table} WHERE batch_seq > {batches_before}") for table in tables)
+    if stored != written.accepted:
+        raise BenchmarkError(f"raw holds {stored} events of the slice instead of {written.accepted}")
 
 
-def _check_drafts(settings: Settings) -> None:
-    with contextlib.closing(connect(settings)) as client:
-        drafts = client.query(f"SELECT count() FROM {settings.database('invoicing')}.invoices WHERE status = 'draft'").result_rows[0][0]
-    if not drafts:
-        raise BenchmarkError("the tick made no draft invoice")
-
-
-def _own(settings: Settings) -> Settings:
-    """The deployment of the benchmark: nothing of the user's is read, changed or dropped."""
-    return settings.model_copy(
-        update={
-            "home": settings.home / "bench",
-            "database_prefix": f"{settings.database_prefix}bench_",
-            "control_url": None,
-            "landing": None,
-            "clock": "event",
-            "now_text": None,
-        }
+def _check_drafts(here: Ground) -> None:
+    """Every cell of the slice is consumption, all of it is rated, and each account that owes something has a draft in its month."""
+    hour = "(SELECT max(toStartOfHour(event_at)) FROM {raw}.usage_events)"
+    cells = here.value(
+        "SELECT uniqExact(account_id, project_id, resource_id, region, metric) FROM {raw}.usage_events"
+        f" WHERE toStartOfHour(event_at) = {hour}"
     )
-
-
-def _empty(own: Settings) -> None:
-    """Remove what an earlier run left in the benchmark's own deployment."""
-    if own.is_embedded:
-        embedded.stop(own.home)
-    else:
-        with contextlib.closing(connect(own)) as client:
-            for layer in LAYERS:
-                client.command(f"DROP DATABASE IF EXISTS {own.database(layer)} SYNC")
-    if own.home.exists():
-        shutil.rmtree(own.home)
-    own.home.mkdir(parents=True)
-
-
-def _server(own: Settings) -> tuple[int, ...]:
-    """The pid of the warehouse where it runs on this machine for us."""
-    state = embedded.running(own.home) if own.is_embedded else None
-    return (state.pid,) if state else ()
+    metered = here.value(
+        f"SELECT count() FROM {{metering}}.consumption_hourly WHERE hour_at = {hour}"
+        " AND metric IN (SELECT DISTINCT metric FROM {raw}.usage_events)"
+    )
+    if metered != cells:
+        raise BenchmarkError(f"the slice has {cells} cells and the tick made {metered} rows of consumption")
+    owing = here.value(
+        "SELECT count() FROM (SELECT account_id, formatDateTime(charge_date, '%Y-%m') AS period, sum(amount_unrounded) AS amount"
+        " FROM {rating}.int_charged_daily GROUP BY account_id, period HAVING amount >= 1) AS owing"
+        " LEFT ANTI JOIN (SELECT account_id, period FROM {invoicing}.invoices WHERE status = 'draft' AND total_amount > 0) AS drafts"
+        " USING (account_id, period)"
+    )
+    drafts = here.value("SELECT count() FROM {invoicing}.invoices WHERE status = 'draft' AND total_amount > 0")
+    unrated = here.value("SELECT count() FROM {rating}.unrated_consumption")
+    if owing or unrated or not drafts:
+        raise BenchmarkError(f"the tick made {drafts} drafts and left {owing} accounts without one and {unrated} rows unrated")

@@ -40,7 +40,8 @@ class Slice:
     accounts: int = 20_000
     resources: int = 200_000
     seed: int = 1
-    start: datetime = datetime(2026, 1, 15, 12, tzinfo=UTC)  # events lie in [start, start + 10 minutes)
+    # Events lie in [start, start + 10 minutes). The end of a month: thirty days of history before it are of the same month.
+    start: datetime = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
     def __post_init__(self) -> None:
         if not 0 < self.accounts <= self.resources:
@@ -90,7 +91,7 @@ _CHANGES = (
 
 
 @dataclass(frozen=True)
-class _Resources:
+class ResourceTexts:
     """Text of each resource: around an event's id, time and metric."""
 
     source: list[str]
@@ -136,7 +137,7 @@ def _generated(shape: Slice, out: Path, *, files: Sequence[Path], content_sha256
 
 
 def _good_lines(shape: Slice) -> Iterator[list[str]]:
-    resources = _resources(shape)
+    resources = resource_texts(shape)
     for first in range(0, shape.good, _BLOCK):
         indices = np.arange(first, min(first + _BLOCK, shape.good), dtype=np.uint64)
         instants = indices * np.uint64(SPAN_MS) // np.uint64(shape.good) + np.uint64(int(shape.start.timestamp()) * 1000)
@@ -150,7 +151,7 @@ def _good_lines(shape: Slice) -> Iterator[list[str]]:
         yield lines
 
 
-def _usage_lines(shape: Slice, resources: _Resources, indices: Words, words: Words, *, ids: list[int], times: list[str]) -> list[str]:
+def _usage_lines(shape: Slice, resources: ResourceTexts, indices: Words, words: Words, *, ids: list[int], times: list[str]) -> list[str]:
     """A line for each index. Reports go round: all metrics of a resource, resource after resource."""
     report = indices - indices // np.uint64(_LIFECYCLE_EVERY)
     meter = report % np.uint64(len(METERS))
@@ -166,7 +167,7 @@ def _usage_lines(shape: Slice, resources: _Resources, indices: Words, words: Wor
     ]
 
 
-def _change_line(shape: Slice, resources: _Resources, word: int, name: int, time: str) -> str:
+def _change_line(shape: Slice, resources: ResourceTexts, word: int, name: int, time: str) -> str:
     at = word % shape.resources
     kind, state = _CHANGES[(word >> 32) % len(_CHANGES)]
     size = _SIZES[(word >> 40) % len(_SIZES)]
@@ -176,9 +177,10 @@ def _change_line(shape: Slice, resources: _Resources, word: int, name: int, time
     )
 
 
-def _resources(shape: Slice) -> _Resources:
+def resource_texts(shape: Slice) -> ResourceTexts:
+    """The texts of all resources of a slice, by index. A resource belongs to one account for ever."""
     stream = key(shape.seed, "slice resources")
-    resources = _Resources([], [])
+    resources = ResourceTexts([], [])
     for index in range(shape.resources):
         word = draw(stream, index)
         account = index if index < shape.accounts else word % shape.accounts

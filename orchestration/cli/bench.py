@@ -4,34 +4,138 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.arguments import deployment
-from orchestration.cli.output import FormatOption, emit
+from orchestration.cli.output import Format, FormatOption, emit
 
-COLUMNS = ("step", "seconds", "events_per_second", "ratio_to_limit")
+if TYPE_CHECKING:
+    from benchmarks.figures import Figure
+    from benchmarks.statements import CommandRun
+
+SLICE_EVENTS = 500_000
+FULL_SLICE_EVENTS = 13_900_000
+HISTORY_EVENTS = 100_000_000
+IDENTITIES = [10_000_000, 100_000_000]
+
+EventsOption = Annotated[
+    int, typer.Option("--events", min=1000, help=f"Events of the slice; ten minutes of two billion a day are {FULL_SLICE_EVENTS:,}.")
+]
+HistoryOption = Annotated[int, typer.Option("--history", min=1000, help="Events of the thirty days before the slice.")]
+AgainOption = Annotated[bool, typer.Option("--again", help="Make the history anew: the kept one was written by another version.")]
+DetailsOption = Annotated[bool, typer.Option("--details", help="Also print each statement on stderr: seconds, rows and bytes read.")]
+KeepOption = Annotated[bool, typer.Option("--keep", help="Leave the deployment of the benchmark until the next one.")]
+
+bench = typer.Typer(help="The benchmarks: figures with their ratio to what bounds them, in one run.", invoke_without_command=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("bench")(bench)
+    app.add_typer(bench, name="bench")
 
 
-def bench(
-    events: Annotated[
-        int, typer.Option("--events", min=1000, help="Events of the slice; ten minutes of two billion a day are 13.9 million.")
-    ] = 500_000,
-    output: FormatOption = None,
+@bench.callback()
+def default(context: typer.Context) -> None:
+    """The benchmarks: figures with their ratio to what bounds them, in one run. Without a name: a small slice."""
+    if context.invoked_subcommand is None:
+        slice_(events=SLICE_EVENTS)
+
+
+@bench.command("slice")
+def slice_(
+    *, events: EventsOption = FULL_SLICE_EVENTS, details: DetailsOption = False, keep: KeepOption = False, output: FormatOption = None
 ) -> None:
-    """The slice, files to drafts, on an empty deployment of its own, beside the plain statements that bound it."""
+    """Files to drafts on an empty deployment, beside the three plain statements that bound it."""
     from benchmarks.run import bench_slice
 
-    here = deployment()
-    figures = bench_slice(here.settings, here.control_settings, events=events)
-    emit(figures.rows(), COLUMNS, output)
-    print(
-        f"{figures.events:,} events, {figures.files_bytes / 1e6:.0f} MB of files, peak memory {figures.peak_bytes / 2**30:.2f} GiB",
-        file=sys.stderr,
-    )
+    found = bench_slice(deployment().settings, events=events, keep=keep)
+    _print(found.figures(), found.runs() if details else (), output)
+
+
+@bench.command("history")
+def history(
+    *,
+    events: EventsOption = FULL_SLICE_EVENTS,
+    history: HistoryOption = HISTORY_EVENTS,
+    again: AgainOption = False,
+    details: DetailsOption = False,
+    keep: KeepOption = False,
+    output: FormatOption = None,
+) -> None:
+    """The same slice on an empty deployment and on thirty days of history; one late event on that history."""
+    from benchmarks.flatness import bench_history
+
+    found = bench_history(deployment().settings, events=events, history=history, tell=_tell, again=again, keep=keep)
+    _print(found.figures(), found.runs() if details else (), output)
+
+
+@bench.command("late")
+def late(
+    *,
+    events: EventsOption = FULL_SLICE_EVENTS,
+    history: HistoryOption = HISTORY_EVENTS,
+    again: AgainOption = False,
+    details: DetailsOption = False,
+    keep: KeepOption = False,
+    output: FormatOption = None,
+) -> None:
+    """One event twenty days old on thirty days of history, beside an empty tick. No slice is loaded; its size sets that of the cloud."""
+    from benchmarks.flatness import bench_late
+
+    found = bench_late(deployment().settings, events=events, history=history, tell=_tell, again=again, keep=keep)
+    _print(found.figures(), found.runs() if details else (), output)
+
+
+@bench.command("identity")
+def identity(
+    *,
+    identities: Annotated[
+        list[int],
+        typer.Option("--identities", min=1000, help="Stored before the batch; repeat it for several sizes. 1 G fits, and takes long."),
+    ] = IDENTITIES,
+    output: FormatOption = None,
+) -> None:
+    """Which lines of a minute's batch repeat an identity, against ten and a hundred million stored ones."""
+    from benchmarks.identity import bench_identity, figures
+
+    _print(figures(bench_identity(deployment().settings, sizes=identities, tell=_tell)), (), output)
+
+
+@bench.command("reads")
+def reads(
+    *,
+    events: EventsOption = FULL_SLICE_EVENTS,
+    history: HistoryOption = HISTORY_EVENTS,
+    again: AgainOption = False,
+    keep: KeepOption = False,
+    output: FormatOption = None,
+) -> None:
+    """Month-to-date cost of one account, asked fifty times a second on history while a slice is loaded and billed."""
+    from benchmarks.reads import bench_reads, figures
+
+    _print(figures(bench_reads(deployment().settings, events=events, history=history, tell=_tell, again=again, keep=keep)), (), output)
+
+
+@bench.command("peers")
+def peers(*, events: EventsOption = SLICE_EVENTS, output: FormatOption = None) -> None:
+    """The same files through DuckDB, dlt with plain dbt, and CloudKitty's rating, each installed into a venv of its own."""
+    from benchmarks.peer_runs import bench_peers, figures
+
+    _print(figures(*bench_peers(deployment().settings, events=events, tell=_tell)), (), output)
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+def _print(figures: Iterable[Figure], runs: Iterable[CommandRun], output: Format | None) -> None:
+    from benchmarks.figures import FIGURE_COLUMNS
+    from benchmarks.statements import DETAIL_COLUMNS, details
+
+    emit([figure.row() for figure in figures], FIGURE_COLUMNS, output)
+    statements = details(runs)
+    if statements:
+        emit(statements, DETAIL_COLUMNS, Format.TABLE, out=sys.stderr)

@@ -39,8 +39,8 @@ def test_the_full_slice_is_ten_minutes_of_two_billion_events_a_day() -> None:
 
 def test_all_events_lie_in_the_ten_minutes(written: Generated) -> None:
     times = [event["time"] for event in events_of(written)]
-    assert min(times) == "2026-01-15T12:00:00.000Z"
-    assert "2026-01-15T12:09:59" < max(times) < "2026-01-15T12:10"
+    assert min(times) == "2026-01-31T12:00:00.000Z"
+    assert "2026-01-31T12:09:59" < max(times) < "2026-01-31T12:10"
 
 
 def test_one_of_twenty_is_a_lifecycle_event_and_one_of_a_thousand_a_copy(written: Generated) -> None:
@@ -72,7 +72,7 @@ def test_the_lines_do_not_depend_on_the_size_of_a_block(written: Generated, tmp_
 
 
 def test_slices_of_two_instants_share_resources_but_no_event(written: Generated, tmp_path: Path) -> None:
-    later = write_slice(Slice.scaled(20_000, start=datetime(2026, 1, 15, 12, 10, tzinfo=UTC)), tmp_path)
+    later = write_slice(Slice.scaled(20_000, start=datetime(2026, 1, 31, 12, 10, tzinfo=UTC)), tmp_path)
     first, second = events_of(written), events_of(later)
     assert {event["subject"] for event in first} == {event["subject"] for event in second}
     assert not {event["id"] for event in first} & {event["id"] for event in second}
