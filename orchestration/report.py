@@ -38,6 +38,7 @@ class RunReport:
     loads: list[LoadResult] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)  # a sentence for each file of the landing zone that could not be loaded
     published: dict[str, int] = field(default_factory=dict)  # rows by table
+    control_revision: int = 0  # of the control store, before it was published
     tick: Tick | None = None
     is_built: bool = False  # all models of the tick were computed
     is_committed: bool = False

@@ -17,10 +17,11 @@ from warehouse.settings import Settings
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FOREVER = datetime(2299, 12, 31, tzinfo=UTC)
 
-_STATE = ("tick_id", "as_of", "to_batch_seq", "catalog_version")
+_STATE = ("tick_id", "as_of", "to_batch_seq", "catalog_version", "seller_country", "control_revision")
 _COLUMNS = (
     "tick_id", "previous_tick_id", "status", "as_of", "previous_as_of", "from_batch_seq", "to_batch_seq", "catalog_version",
-    "previous_catalog_version", "rebuild_from", "rebuild_to", "seller_country", "recorded_at",
+    "previous_catalog_version", "rebuild_from", "rebuild_to", "seller_country", "previous_seller_country", "control_revision", "previous_control_revision",
+    "recorded_at",
 )  # fmt: skip
 
 
@@ -39,6 +40,9 @@ class Tick:
     rebuild_from: datetime
     rebuild_to: datetime
     seller_country: str
+    previous_seller_country: str
+    control_revision: int
+    previous_control_revision: int
 
 
 def begin(
@@ -49,6 +53,7 @@ def begin(
     rebuild_from: datetime | None = None,
     rebuild_to: datetime | None = None,
     seller_country: str = "",
+    control_revision: int = 0,
 ) -> Tick:
     """Decide what the tick computes and record that it started.
 
@@ -60,12 +65,14 @@ def begin(
         rebuild_from: recompute all hours from here, even if nothing touched them.
         rebuild_to: the end of that range; FOREVER where only rebuild_from is given, and the other way round EPOCH.
         seller_country: ISO 3166 country of the issuer.
+        control_revision: all changes of the control store up to this one are in raw; 0 where that is not known, then the
+            drafts of all accounts are made anew.
     """
     ops, raw = settings.database("ops"), settings.database("raw")
     committed = client.query(
-        f"SELECT tick_id, as_of, to_batch_seq, catalog_version FROM {ops}.ticks WHERE status = 'committed' ORDER BY tick_id DESC LIMIT 1"
+        f"SELECT {', '.join(_STATE)} FROM {ops}.ticks WHERE status = 'committed' ORDER BY tick_id DESC LIMIT 1"
     ).result_rows
-    previous = dict(zip(_STATE, committed[0] if committed else (0, EPOCH, 0, 0), strict=True))
+    previous = dict(zip(_STATE, committed[0] if committed else (0, EPOCH, 0, 0, "", 0), strict=True))
     last_id, to_batch_seq, catalog_version = client.query(
         f"SELECT (SELECT max(tick_id) FROM {ops}.ticks), (SELECT max(batch_seq) FROM {ops}.batches),"
         f" (SELECT max(catalog_version) FROM {raw}.catalog_versions)"
@@ -86,6 +93,9 @@ def begin(
         rebuild_from=(rebuild_from or EPOCH) if is_rebuild else EPOCH,
         rebuild_to=(rebuild_to or FOREVER) if is_rebuild else EPOCH,
         seller_country=seller_country,
+        previous_seller_country=previous["seller_country"],
+        control_revision=control_revision,
+        previous_control_revision=previous["control_revision"],
     )
     _record(client, settings, tick, status="started")
     return tick

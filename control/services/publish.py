@@ -52,6 +52,12 @@ class _Feed:
     shape: Callable[[RowMapping], Row]
 
 
+def reached(control: Control) -> int:
+    """The revision of the store's latest change. Asked before `publish`: afterwards all changes up to it are in the warehouse."""
+    with control.store.reading() as connection:
+        return revisions.current(connection)
+
+
 def publish(control: Control, client: Client, settings: Settings) -> dict[str, int]:
     """Send every row above the greatest revision of its warehouse table; table name to rows sent.
 

@@ -7,8 +7,7 @@
 {% macro in_scope(account_id, sku_id, charge_date) -%}
     {%- if checks_everything() -%} 1
     {%- else -%}
-    {{ charge_date }} >= (select min(charge_date) from {{ ref('int_touched_days') }})
-    and ({{ account_id }}, {{ sku_id }}, {{ charge_date }}) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})
+    ({{ charge_date }}, {{ account_id }}, {{ sku_id }}) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})
     {%- endif -%}
 {%- endmacro %}
 
@@ -16,5 +15,11 @@
     {%- if checks_everything() -%} 1
     {%- else -%}
     ({{ account_id }}, {{ period }}) in (select account_id, formatDateTime(month, '%Y-%m') from {{ ref('int_touched_days') }})
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro accounts_in_scope(account_id) -%}
+    {%- if checks_everything() -%} 1
+    {%- else -%} {{ account_id }} in (select account_id from {{ ref('int_touched_accounts') }})
     {%- endif -%}
 {%- endmacro %}

@@ -9,7 +9,7 @@ from typing import Any
 
 from dagster import AssetsDefinition, AssetSpec, Config, MaterializeResult, ResourceParam, multi_asset
 
-from control.services.publish import publish
+from control.services.publish import publish, reached
 from orchestration.catalog import apply_folder
 from orchestration.loading import load_landing
 from orchestration.report import PipelineRun
@@ -69,6 +69,7 @@ def raw_assets(tables: Sequence[str]) -> list[AssetsDefinition]:
         run: ResourceParam[PipelineRun],
     ) -> Iterator[MaterializeResult[Any]]:
         with run.deployment.warehouse() as client, run.deployment.control() as store:
+            run.report.control_revision = reached(store)
             run.report.published = publish(store, client, run.deployment.settings)
         for table in control:
             yield MaterializeResult(asset_key=["raw", table], metadata={"rows": run.report.published.get(table, 0)})

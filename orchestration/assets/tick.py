@@ -50,6 +50,7 @@ def tick_assets(*, inputs: Sequence[AssetKey], models: Sequence[AssetKey]) -> li
                 rebuild_from=_instant(config.rebuild_from),
                 rebuild_to=_instant(config.rebuild_to),
                 seller_country=run.deployment.control_settings.seller.country_code,
+                control_revision=run.report.control_revision,
             )
         return MaterializeResult(metadata={"tick_id": run.report.tick.tick_id, "as_of": run.report.tick.as_of.isoformat()})
 

@@ -67,8 +67,8 @@ def _stored(settings: Settings, scope: Scope) -> str:
 def _consumption(settings: Settings, scope: Scope) -> str:
     metering = settings.database("metering")
     touched = (
-        f"hour_at IN (SELECT hour_at FROM {metering}.int_touched_windows)"
-        f" AND (hour_at, account_id, resource_id) IN (SELECT hour_at, account_id, resource_id FROM {metering}.int_touched_windows)"
+        "(toDate(hour_at), account_id, hour_at, resource_id)"
+        f" IN (SELECT toDate(hour_at), account_id, hour_at, resource_id FROM {metering}.int_touched_windows)"
     )
     return (
         "SELECT account_id, project_id, resource_id, region, sku_id, hour_at, quantity"
@@ -80,8 +80,8 @@ def _unrated(settings: Settings, scope: Scope) -> str:
     """Unpriced usage is a small table of its own; usage without a SKU lies among the consumption, so a tick looks where it wrote."""
     metering, rating = settings.database("metering"), settings.database("rating")
     touched = (
-        f"reason_code IN ('unknown_account', 'no_price') OR (hour_at, account_id, resource_id)"
-        f" IN (SELECT hour_at, account_id, resource_id FROM {metering}.int_touched_windows)"
+        "reason_code IN ('unknown_account', 'no_price') OR (toDate(hour_at), account_id, hour_at, resource_id)"
+        f" IN (SELECT toDate(hour_at), account_id, hour_at, resource_id FROM {metering}.int_touched_windows)"
     )
     if scope == "all":
         return f"SELECT reason_code, account_id, metric, quantity FROM {rating}.unrated_consumption"

@@ -1,12 +1,12 @@
--- The tax of each account in each month that has an open document: the sum of its country's rates valid at the start of
+-- The tax of each account that the tick touches in each month that one of them has an open document in: the sum of its country's rates valid at the start of
 -- the month's last hour; nothing where exempt. For a closed month: as it stood when the month closed.
 -- Grain: one row per account_id, period.
 {{ config(materialized='view') }}
 
 with periods as (
-    select distinct if(kind = 'invoice', period, adjusted_period) as period from {{ ref('int_draft_lines') }}
-    union distinct
-    select distinct period from {{ ref('int_draft_lines') }}
+    select distinct if(kind = 'invoice', period, adjusted_period) as period
+    from {{ ref('int_draft_lines') }}
+    where account_id in (select account_id from {{ ref('int_touched_accounts') }})
 ),
 
 months as (
@@ -19,6 +19,7 @@ months as (
         toDateTime64(addMonths(toDate(concat(periods.period, '-01')), 1), 3, 'UTC') - toIntervalHour(1) as last_hour_at
     from {{ ref('stg_control__accounts') }} as accounts
     cross join periods
+    where accounts.account_id in (select account_id from {{ ref('int_touched_accounts') }})
 ),
 
 rates as (

@@ -2,7 +2,11 @@
 -- The documents of an account take their turn: notes by adjusted month, then invoices by month; each finds what the
 -- ones before it left. Balances are integers of a ten-thousandth of the currency's main unit.
 -- Grain: one row per invoice_id, credit_id.
-{{ config(materialized='table', engine='MergeTree()', order_by='(account_id, invoice_id)') }}
+{{ config(
+    materialized='keyed',
+    key=['account_id', 'invoice_id', 'credit_id'],
+    window="account_id in (select account_id from {{ ref('int_touched_accounts') }})"
+) }}
 
 with documents as (
     select
@@ -12,6 +16,7 @@ with documents as (
         any(if(lines.kind = 'invoice', lines.period, lines.adjusted_period)) as month,
         toInt256(sum(lines.amount) * 10000) as subtotal
     from {{ ref('int_draft_lines') }} as lines
+    where lines.account_id in (select account_id from {{ ref('int_touched_accounts') }})
     group by account_id, invoice_id
 ),
 
@@ -25,6 +30,7 @@ issued_uses as (
         if(invoices.kind = 'invoice', invoices.period, invoices.adjusted_period) as month
     from {{ ref('stg_control__credit_uses') }} as uses
     inner join {{ ref('stg_control__invoices') }} as invoices on uses.invoice_id = invoices.invoice_id
+    where invoices.account_id in (select account_id from {{ ref('int_touched_accounts') }})
 ),
 
 balances as (
@@ -37,6 +43,7 @@ balances as (
     from {{ ref('stg_control__credits') }} as credits
     left any join (select issued_uses.credit_id as credit_id, sum(issued_uses.amount) as amount from issued_uses group by credit_id) as used
         on credits.credit_id = used.credit_id
+    where credits.account_id in (select account_id from {{ ref('int_touched_accounts') }})
 ),
 
 -- What the documents of a month still hold of each credit, and in which order they give it back.

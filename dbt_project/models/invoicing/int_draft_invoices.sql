@@ -1,6 +1,10 @@
 -- Documents that are not issued yet, with credits and tax: total = subtotal - credits + tax.
 -- Grain: one row per invoice_id, and per account_id, period, kind, adjusted_period.
-{{ config(materialized='table', engine='MergeTree()', order_by='(period, account_id, invoice_id)') }}
+{{ config(
+    materialized='keyed',
+    key=['account_id', 'invoice_id'],
+    window="account_id in (select account_id from {{ ref('int_touched_accounts') }})"
+) }}
 
 with documents as (
     select
@@ -12,6 +16,7 @@ with documents as (
         any(lines.currency_code) as currency_code,
         sum(lines.amount) as subtotal_amount
     from {{ ref('int_draft_lines') }} as lines
+    where lines.account_id in (select account_id from {{ ref('int_touched_accounts') }})
     group by invoice_id
 ),
 
@@ -20,6 +25,7 @@ credited as (
         invoice_id,
         sum(uses.amount) as credit_amount
     from {{ ref('int_draft_credit_uses') }} as uses
+    where uses.account_id in (select account_id from {{ ref('int_touched_accounts') }})
     group by invoice_id
 )
 

@@ -1,6 +1,10 @@
 -- Lines of all documents that are not issued yet: invoices of open months, and notes for closed ones.
 -- Grain: one row per invoice_id, line_number.
-{{ config(materialized='table', engine='MergeTree()', order_by='(account_id, period, invoice_id)') }}
+{{ config(
+    materialized='keyed',
+    key=['account_id', 'period', 'kind', 'adjusted_period', 'line_type', 'sku_id', 'price_id'],
+    window="account_id in (select account_id from {{ ref('int_touched_accounts') }})"
+) }}
 
 with notes as (
     select
@@ -15,6 +19,7 @@ with notes as (
             )
         ) as period
     from {{ ref('int_note_lines') }} as lines
+    where lines.account_id in (select account_id from {{ ref('int_touched_accounts') }})
     group by account_id, adjusted_period
 ),
 
@@ -22,7 +27,9 @@ lines as (
     select
         account_id, period, 'invoice' as kind, '' as adjusted_period, line_type, sku_id, price_id, quantity, unit, currency_code, amount
     from {{ ref('int_recomputed_lines') }}
-    where period not in (select period from {{ ref('stg_control__closed_periods') }})
+    where
+        account_id in (select account_id from {{ ref('int_touched_accounts') }})
+        and period not in (select period from {{ ref('stg_control__closed_periods') }})
 
     union all
 

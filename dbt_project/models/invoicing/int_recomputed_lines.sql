@@ -20,5 +20,7 @@ select
     sum(days.amount_unrounded) as amount_unrounded,
     {{ rounded_amount('sum(days.amount_unrounded)', minor_units('any(days.currency_code)')) }} as amount
 from {{ ref('int_charged_daily') }} as days
-where (account_id, sku_id, toStartOfMonth(charge_date)) in (select account_id, sku_id, month from {{ ref('int_touched_days') }})
+where
+    charge_date >= (select min(month) from {{ ref('int_touched_days') }})
+    and (account_id, sku_id, toStartOfMonth(charge_date)) in (select account_id, sku_id, month from {{ ref('int_touched_days') }})
 group by account_id, period, line_type, sku_id, price_id

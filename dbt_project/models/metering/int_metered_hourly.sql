@@ -4,8 +4,9 @@
 {{ config(
     materialized='keyed',
     key=['hour_at', 'account_id', 'resource_id', 'project_id', 'region', 'metric', 'sku_id', 'reason_code'],
+    order_by=['toDate(hour_at)', 'account_id', 'hour_at', 'resource_id', 'project_id', 'region', 'metric', 'sku_id', 'reason_code'],
     partition_by='toYYYYMM(hour_at)',
-    window="hour_at in (select hour_at from {{ ref('int_touched_windows') }}) and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from {{ ref('int_touched_windows') }})"
+    window="(toDate(hour_at), account_id, hour_at, resource_id) in (select toDate(hour_at), account_id, hour_at, resource_id from {{ ref('int_touched_windows') }})"
 ) }}
 
 with skus as (

@@ -12,6 +12,9 @@ select
     rebuild_from,
     rebuild_to,
     seller_country,
+    previous_seller_country,
+    control_revision,
+    previous_control_revision,
     toStartOfHour(as_of) as as_of_hour_at,
     toStartOfHour(previous_as_of) as previous_as_of_hour_at
 from {{ source('ops', 'ticks') }}

@@ -4,8 +4,9 @@
 {{ config(
     materialized='keyed',
     key=['hour_at', 'account_id', 'sku_id', 'project_id', 'resource_id', 'region', 'charge_type', 'price_id'],
+    order_by=['toDate(hour_at)', 'account_id', 'sku_id', 'hour_at', 'project_id', 'resource_id', 'region', 'charge_type', 'price_id'],
     partition_by='toYYYYMM(hour_at)',
-    window="hour_at >= (select toDateTime64(min(charge_date), 3, 'UTC') from {{ ref('int_touched_days') }}) and (account_id, sku_id, toDate(hour_at)) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})"
+    window="(toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})"
 ) }}
 -- depends_on: {{ ref('int_touched_days') }}
 

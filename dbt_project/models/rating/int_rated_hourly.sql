@@ -12,7 +12,9 @@ with carried as (
     from (
         select account_id, sku_id, toStartOfMonth(charge_date) as month, charge_date, quantity
         from {{ ref('int_on_demand_daily') }}
-        where (account_id, sku_id, month) in (select account_id, sku_id, month from {{ ref('int_touched_days') }})
+        where
+            charge_date >= (select min(month) from {{ ref('int_touched_days') }})
+            and (account_id, sku_id, month) in (select account_id, sku_id, month from {{ ref('int_touched_days') }})
     ) as days
     inner join (select distinct account_id, sku_id, month, from_date from {{ ref('int_touched_days') }}) as sets
         on days.account_id = sets.account_id and days.sku_id = sets.sku_id and days.month = sets.month

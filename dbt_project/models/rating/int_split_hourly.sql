@@ -20,7 +20,6 @@ with consumption as (
     where
         reason_code = ''
         and quantity > 0
-        and hour_at >= (select toDateTime64(min(charge_date), 3, 'UTC') from {{ ref('int_touched_days') }})
 ),
 
 -- Few sets have a commitment: only their consumption is stacked, so that the rest is read once and compared with nothing.
@@ -75,7 +74,7 @@ stacked as (
         quantity_after - quantity as quantity_before
     from consumption
     where
-        (account_id, sku_id, toDate(hour_at)) in (select account_id, sku_id, charge_date from committed_days)
+        (toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from committed_days)
         and (account_id, sku_id, hour_at) in (select account_id, sku_id, hour_at from committed)
 ),
 
@@ -154,5 +153,5 @@ select
     quantity
 from consumption
 where
-    (account_id, sku_id, toDate(hour_at)) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})
+    (toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})
     and (account_id, sku_id, hour_at) not in (select account_id, sku_id, hour_at from committed)

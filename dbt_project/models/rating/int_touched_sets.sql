@@ -44,7 +44,10 @@ touched as (
         sku_id,
         toDate(hour_at) as from_date
     from {{ versions_of(ref('int_metered_hourly')) }}
-    where hour_at in (select hour_at from {{ ref('int_touched_windows') }}) and _version > {{ tick('previous_tick_id') }} and sku_id != ''
+    where
+        (toDate(hour_at), account_id, hour_at) in (select toDate(hour_at), account_id, hour_at from {{ ref('int_touched_windows') }})
+        and _version > {{ tick('previous_tick_id') }}
+        and sku_id != ''
 
     union all
 

@@ -1,6 +1,6 @@
-{# Fails with the keys that occur more than once. `where` keeps a tick's test to what the tick touched. #}
-{% test grain(model, columns, scope='1') %}
--- depends_on: {{ ref('int_touched_days') }}
+{# Fails with the keys that occur more than once. `scope` keeps a tick's test to what the tick touched, which `touched` knows. #}
+{% test grain(model, columns, scope='1', touched='int_touched_days') %}
+-- depends_on: {{ ref(touched) }}
 select
     {{ columns | join(', ') }},
     count() as row_count

@@ -1,4 +1,4 @@
--- A line is the sum of its month's charges, rounded once.
+-- A line is the sum of its month's days, rounded once. That the days are those of the hours and resources is checked apart.
 with charged as (
     select
         account_id,
@@ -7,7 +7,7 @@ with charged as (
         sku_id,
         price_id,
         sum(days.amount_unrounded) as amount_unrounded
-    from {{ ref('charges_daily') }} as days
+    from {{ ref('int_charged_daily') }} as days
     where {{ months_in_scope('account_id', "formatDateTime(days.charge_date, '%Y-%m')") }}
     group by account_id, period, charge_type, sku_id, price_id
 ),

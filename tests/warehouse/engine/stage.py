@@ -20,7 +20,7 @@ from control.bootstrap import Control, open_control
 from control.domain.accounts import AccountRow, CreditRow
 from control.services.accounts import upsert_accounts, upsert_credits
 from control.services.close import close_period
-from control.services.publish import publish
+from control.services.publish import publish, reached
 from control.settings import ControlSettings
 from ingestion.catalog import apply_catalog, read_catalog
 from ingestion.loader import load_file
@@ -91,6 +91,7 @@ class Stage:
 
     def tick(self, as_of: int | None, *, is_rebuild: bool = False, scope: dbt.Scope = "touched") -> None:
         """One tick to as-of (milliseconds): models and all their tests. Fails with what failed."""
+        revision = reached(self.control)
         publish(self.control, self.client, self.settings)
         span = {"rebuild_from": ticks.EPOCH, "rebuild_to": ticks.FOREVER} if is_rebuild else {}
         tick = ticks.begin(
@@ -98,6 +99,7 @@ class Stage:
             self.settings,
             as_of=None if as_of is None else instant(as_of),
             seller_country=self.control.settings.seller.country_code,
+            control_revision=revision,
             **span,
         )
         results = dbt.build(self.settings, scope=scope)
