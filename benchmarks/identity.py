@@ -16,6 +16,7 @@ from clickhouse_connect.driver.client import Client
 from benchmarks.figures import BenchmarkError, Figure, Tell, gibibytes, timed
 from benchmarks.ground import Ground, ground
 from benchmarks.memory import PeakMemory
+from ingestion.repeats import find_repeats
 from ingestion.sql import identity, moving
 from ingestion.sql.moving import Counts
 from ingestion.sql.stage import QUICK_PLANNING, Stage
@@ -101,6 +102,7 @@ class _Check:
             count = min(_LOADED_AT_ONCE, size - self.stored)
             age = timedelta(days=_ARRIVAL_DAYS) * (1 - (self.stored + count) / size)
             stage = self._stage(f"SELECT number + 1 AS line, {self.stored} + number AS event FROM numbers({count})")
+            self._client.command(identity.of_load(stage))
             self._keep(stage, count, age=age)
             self._client.command(stage.removal())
             self.stored += count
@@ -108,9 +110,7 @@ class _Check:
     def measure(self) -> IdentityFigures:
         """Check some batches and store each, as loads do."""
         stored = self.stored
-        size = self._here.value(
-            "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = '{raw}' AND table = 'event_identities'"
-        )
+        size = self._here.value("SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = '{raw}' AND table = 'identities'")
         checks: list[float] = []
         stores: list[float] = []
         with PeakMemory(*self._here.server) as memory:
@@ -124,9 +124,7 @@ class _Check:
                 )
                 read = self._rows_read()
                 with timed() as check:
-                    self._client.command(identity.known_before(stage))
-                    self._client.command(identity.repeated_within(stage, batch_seq=self._batch_seq))
-                    self._client.command(identity.refused_lines(stage))
+                    find_repeats(self._client, stage, batch_seq=self._batch_seq, run=self._client.command)
                 checks.append(check.seconds)
                 read = self._rows_read() - read
                 refused = self._here.value(f"SELECT count() FROM {stage.refused}")
@@ -154,8 +152,9 @@ class _Check:
         for statement in stage.creation(now_milliseconds=0):
             self._client.command(statement, settings=QUICK_PLANNING)
         self._client.command(
-            f"INSERT INTO {stage.incoming} (line_number, kind, source, event_id, identity_hash, content_hash)"
-            " SELECT line, 0, '/benchmark' AS source, hex(event) AS event_id, sipHash128(source, event_id), cityHash64(event)"
+            f"INSERT INTO {stage.incoming} (line_number, kind, source, event_id, identity_high, identity_low, content_hash)"
+            " SELECT line, 0, '/benchmark' AS source, hex(event) AS event_id, reinterpretAsUInt64(sipHash128(source, event_id)),"
+            " reinterpretAsUInt64(substring(sipHash128(source, event_id), 9, 8)), cityHash64(event)"
             f" FROM ({events}) SETTINGS max_insert_threads = 2"
         )
         return stage
@@ -163,12 +162,22 @@ class _Check:
     def _keep(self, stage: Stage, count: int, *, age: timedelta) -> None:
         """Write the stage's identities as the loader does."""
         at = self._here.settings.now() - age
-        counts = Counts(lines=count, blank=0, usage=count, lifecycle=0, duplicates=0, conflicts=0, rejected=0)
+        counts = Counts(
+            lines=count,
+            blank=0,
+            usage=count,
+            lifecycle=0,
+            duplicates=0,
+            conflicts=0,
+            rejected=0,
+            first_event_milliseconds=0,
+            last_event_milliseconds=0,
+        )
         moves = moving.moves(
             stage, counts, batch_seq=self._batch_seq, batch_id=f"{self._batch_seq}", now_milliseconds=int(at.timestamp() * 1000)
         )
         for move in moves:
-            if move.table.endswith(".event_identities"):
+            if move.table.endswith(".identities"):
                 self._client.command(move.statement)
 
     def _rows_read(self) -> int:

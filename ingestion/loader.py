@@ -20,10 +20,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.summary import QuerySummary
 
 from ingestion import batches
+from ingestion.repeats import find_repeats
 from ingestion.sources.content import Content, content_of
 from ingestion.sources.files import suffix_of
 from ingestion.sources.hashing import content_hash
-from ingestion.sql import identity, moving
+from ingestion.sql import moving
 from ingestion.sql.moving import Counts
 from ingestion.sql.stage import QUICK_PLANNING, Stage
 from warehouse.errors import InputError, WarehouseError
@@ -199,9 +200,7 @@ class _Load:
 
     def _resolve(self, batch_seq: int) -> Counts:
         """Find the lines that repeat an identity, and count where each line goes."""
-        self._run(identity.known_before(self._stage))
-        self._run(identity.repeated_within(self._stage, batch_seq=batch_seq))
-        self._run(identity.refused_lines(self._stage))
+        find_repeats(self._client, self._stage, batch_seq=batch_seq, run=self._run)
         found = self._client.query(moving.counting(self._stage))
         counts = Counts(**dict(zip(found.column_names, found.result_rows[0], strict=True)))
         if not counts.adds_up:

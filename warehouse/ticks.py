@@ -20,8 +20,8 @@ FOREVER = datetime(2299, 12, 31, tzinfo=UTC)
 _STATE = ("tick_id", "as_of", "to_batch_seq", "catalog_version", "seller_country", "control_revision")
 _COLUMNS = (
     "tick_id", "previous_tick_id", "status", "as_of", "previous_as_of", "from_batch_seq", "to_batch_seq", "catalog_version",
-    "previous_catalog_version", "rebuild_from", "rebuild_to", "seller_country", "previous_seller_country", "control_revision", "previous_control_revision",
-    "recorded_at",
+    "previous_catalog_version", "rebuild_from", "rebuild_to", "seller_country", "previous_seller_country", "control_revision",
+    "previous_control_revision", "recorded_at",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@
     )
 {%- endmacro %}
 
-{# The key of a set of labels in raw.label_sets. #}
+{# The key of a set of labels in raw.label_sets. Of its text: hashing a map value by value takes three times as long. #}
 {% macro labels_hash(labels) -%}
-    reinterpretAsUInt128(sipHash128({{ labels }}))
+    reinterpretAsUInt128(sipHash128(toString({{ labels }})))
 {%- endmacro %}

@@ -9,7 +9,7 @@ from ingestion.sql.stage import IS_EVENT, Stage
 
 # Tables that carry the rows of a batch under its batch_seq, by the layer they lie in.
 BATCH_TABLES = {
-    "raw": ("usage_events", "lifecycle_events", "event_identities", "usage_windows", "lifecycle_windows"),
+    "raw": ("usage_events", "lifecycle_events", "identities", "usage_windows", "lifecycle_windows"),
     "ops": ("rejected_events", "event_conflicts"),
 }
 
@@ -38,6 +38,8 @@ class Counts:
     duplicates: int
     conflicts: int
     rejected: int
+    first_event_milliseconds: int  # of the accepted, since 1970; 0 where there is none
+    last_event_milliseconds: int
 
     @property
     def accepted(self) -> int:
@@ -65,7 +67,9 @@ def counting(stage: Stage) -> str:
     return (
         f"SELECT count() AS lines, countIf(is_blank) AS blank, countIf({accepted} AND kind = 0) AS usage,"
         f" countIf({accepted} AND kind > 0) AS lifecycle, (SELECT countIf(NOT is_conflict) FROM {stage.refused}) AS duplicates,"
-        f" (SELECT countIf(is_conflict) FROM {stage.refused}) AS conflicts, countIf(notEmpty(reason_code)) AS rejected"
+        f" (SELECT countIf(is_conflict) FROM {stage.refused}) AS conflicts, countIf(notEmpty(reason_code)) AS rejected,"
+        f" toUnixTimestamp64Milli(minIf(event_at, {accepted})) AS first_event_milliseconds,"
+        f" toUnixTimestamp64Milli(maxIf(event_at, {accepted})) AS last_event_milliseconds"
         f" FROM {stage.incoming}"
     )
 
@@ -107,9 +111,10 @@ def moves(stage: Stage, counts: Counts, *, batch_seq: int, batch_id: str, now_mi
             rows=None if counts.lifecycle else 0,
         ),
         Move(
-            table=f"{raw}.event_identities",
-            statement=f"(identity_hash, content_hash, batch_seq, arrived_at)"
-            f" SELECT identity_hash, content_hash, {batch_seq}, toDateTime({now}) FROM {accepted}",
+            table=f"{raw}.identities",
+            statement="(identity_high, identity_low, content_hash, batch_seq, arrived_at)"
+            f" SELECT identity_high, identity_low, content_hash, {batch_seq}, toDateTime({now}) FROM {stage.identities}"
+            f" WHERE line_number NOT IN (SELECT line_number FROM {stage.refused})",
             rows=counts.accepted,
         ),
         Move(
@@ -136,13 +141,13 @@ def moves(stage: Stage, counts: Counts, *, batch_seq: int, batch_id: str, now_mi
 
 def commit(stage: Stage, counts: Counts, *, batch_seq: int, batch_id: str, source_name: str, location: str, now_milliseconds: int) -> str:
     """INSERT of the row in ops.batches. It reads the stage like every statement of a load: no stage, no commit."""
-    accepted = f"{IS_EVENT} AND line_number NOT IN (SELECT line_number FROM {stage.refused})"
     return (
         f"INSERT INTO {stage.settings.database('ops')}.batches (batch_seq, batch_id, source_name, location, lines, blank, rows_read,"
         " rows_accepted, rows_duplicate, rows_conflict, rows_rejected, first_event_at, last_event_at, loaded_at)"
         f" SELECT {batch_seq}, {text(batch_id)}, {text(source_name)}, {text(location)}, {counts.lines}, {counts.blank},"
         f" {counts.lines - counts.blank}, {counts.accepted}, {counts.duplicates}, {counts.conflicts}, {counts.rejected},"
-        f" minIf(event_at, {accepted}), maxIf(event_at, {accepted}), {_instant(now_milliseconds)} FROM {stage.incoming}"
+        f" {_instant(counts.first_event_milliseconds)}, {_instant(counts.last_event_milliseconds)}, {_instant(now_milliseconds)}"
+        f" FROM (SELECT count() FROM {stage.incoming})"
     )
 
 

@@ -169,7 +169,9 @@ def test_a_commit_that_a_dead_loader_sent_too_late_commits_nothing(disturbed: De
     for statement in stage.creation(now_milliseconds=0):
         disturbed.client.command(statement)
     batches.intend(disturbed.client, settings, batch_seq=1, batch_id="dead", now=NOW)
-    nothing = Counts(lines=0, blank=0, usage=0, lifecycle=0, duplicates=0, conflicts=0, rejected=0)
+    nothing = Counts(
+        lines=0, blank=0, usage=0, lifecycle=0, duplicates=0, conflicts=0, rejected=0, first_event_milliseconds=0, last_event_milliseconds=0
+    )
     late = moving.commit(stage, nothing, batch_seq=1, batch_id="dead", source_name="files", location="x", now_milliseconds=0)
 
     assert recover(disturbed.client, settings) == ["dead"]

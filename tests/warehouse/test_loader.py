@@ -63,7 +63,7 @@ def test_random_lines_add_up(deployment: Deployment) -> None:
     assert (lines, lines - blank) == (2501, result.rows_read)
     assert lines == blank + accepted + duplicates + conflicts + rejected
     assert len(deployment.rows("raw.usage_events")) + len(deployment.rows("raw.lifecycle_events")) == accepted
-    assert len(deployment.rows("raw.event_identities")) == accepted
+    assert len(deployment.rows("raw.identities")) == accepted
     assert len(deployment.rows("ops.rejected_events")) == rejected
     assert len(deployment.rows("ops.event_conflicts")) == conflicts
     assert min(accepted, duplicates, conflicts, rejected, blank) > 0
@@ -104,7 +104,7 @@ def test_an_event_that_comes_again_is_a_duplicate_however_it_is_written(deployme
     result = deployment.load(again)
 
     assert _buckets(result) == (0, len(again), 0, 0)
-    assert len(deployment.rows("raw.event_identities")) == 2
+    assert len(deployment.rows("raw.identities")) == 2
 
 
 OTHER_CONTENTS: tuple[dict[str, str | None], ...] = (
@@ -127,7 +127,7 @@ OTHER_CONTENTS: tuple[dict[str, str | None], ...] = (
 
 def test_the_same_identity_with_other_content_is_a_conflict_and_changes_nothing(deployment: Deployment) -> None:
     first = deployment.load(_event(number) for number in range(len(OTHER_CONTENTS)))
-    tables = ("raw.usage_events", "raw.lifecycle_events", "raw.event_identities", "raw.usage_windows", "raw.lifecycle_windows")
+    tables = ("raw.usage_events", "raw.lifecycle_events", "raw.identities", "raw.usage_windows", "raw.lifecycle_windows")
     before = [deployment.rows(table) for table in tables]
 
     result = deployment.load(["", *(_event(number, **members) for number, members in enumerate(OTHER_CONTENTS))])

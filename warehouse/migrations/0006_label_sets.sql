@@ -2,7 +2,7 @@
 -- maps row by row costs more than everything else that metering does.
 CREATE TABLE IF NOT EXISTS ${raw}.label_sets
 (
-    labels_hash UInt128 COMMENT 'sipHash128(labels)',
+    labels_hash UInt128 COMMENT 'sipHash128(toString(labels))',
     labels Map(LowCardinality(String), String) COMMENT 'keys in byte order'
 )
 ENGINE = ReplacingMergeTree
@@ -10,10 +10,10 @@ ORDER BY labels_hash
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 ALTER TABLE ${raw}.usage_events
-ADD COLUMN IF NOT EXISTS labels_hash UInt128 DEFAULT reinterpretAsUInt128(sipHash128(labels)) AFTER labels;
+ADD COLUMN IF NOT EXISTS labels_hash UInt128 DEFAULT reinterpretAsUInt128(sipHash128(toString(labels))) AFTER labels;
 
 ALTER TABLE ${raw}.lifecycle_events
-ADD COLUMN IF NOT EXISTS labels_hash UInt128 DEFAULT reinterpretAsUInt128(sipHash128(labels)) AFTER labels;
+ADD COLUMN IF NOT EXISTS labels_hash UInt128 DEFAULT reinterpretAsUInt128(sipHash128(toString(labels))) AFTER labels;
 
 INSERT INTO ${raw}.label_sets SELECT labels_hash, any(labels) FROM ${raw}.usage_events GROUP BY labels_hash;
 

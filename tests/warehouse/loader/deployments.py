@@ -23,7 +23,7 @@ NOW = datetime(2026, 2, 1, tzinfo=UTC)
 TABLES = (
     "raw.usage_events",
     "raw.lifecycle_events",
-    "raw.event_identities",
+    "raw.identities",
     "raw.usage_windows",
     "raw.lifecycle_windows",
     "ops.rejected_events",

@@ -1,0 +1,45 @@
+"""Finds the lines of a load that repeat an identity: the steps of the check, whose SQL stands in sql/identity.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clickhouse_connect.driver.client import Client
+
+from ingestion.sql import identity
+from ingestion.sql.stage import Stage
+
+
+def find_repeats(client: Client, stage: Stage, *, batch_seq: int, run: Callable[[str], object]) -> None:
+    """Fill the stage's `identities`, `counting` and `refused` from its `incoming`.
+
+    Args:
+        client: of the pipeline user, to look with.
+        stage: all of whose lines are read.
+        batch_seq: of the load.
+        run: sends a statement that writes.
+    """
+    run(identity.of_load(stage))
+    _find_known(client, stage, run=run)
+    run(identity.repeated_within(stage, batch_seq=batch_seq))
+    run(identity.refused_lines(stage))
+
+
+def _find_known(client: Client, stage: Stage, *, run: Callable[[str], object]) -> None:
+    """Find what is stored already. Merges of the server's own replace parts; a search that one came between starts over.
+
+    A part's name never comes back, and only loads add rows, of which this is the only one: if the parts after the search are
+    those before it, it has seen every row.
+    """
+    events = client.query(f"SELECT count() FROM {stage.identities}").result_rows[0][0]
+    parts = _parts(client, stage)
+    while parts and events:
+        run(identity.known_before(stage, parts, events=events))
+        searched, parts = parts, _parts(client, stage)
+        if parts == searched:
+            return
+        run(f"TRUNCATE TABLE {stage.counting}")
+
+
+def _parts(client: Client, stage: Stage) -> list[identity.Part]:
+    return [identity.Part(name=name, rows=rows) for name, rows in client.query(identity.stored_parts(stage)).result_rows]
