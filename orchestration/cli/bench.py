@@ -107,6 +107,7 @@ def identity(
 @bench.command("reads")
 def reads(
     *,
+    page: Annotated[bool, typer.Option("--page", help="Ask for the whole cost page, not only the account's cost by SKU.")] = False,
     events: EventsOption = FULL_SLICE_EVENTS,
     history: HistoryOption = HISTORY_EVENTS,
     again: AgainOption = False,
@@ -116,7 +117,9 @@ def reads(
     """Month-to-date cost of one account, asked fifty times a second on history while a slice is loaded and billed."""
     from benchmarks.reads import bench_reads, figures
 
-    _print(figures(bench_reads(deployment().settings, events=events, history=history, tell=_tell, again=again, keep=keep)), (), output)
+    here = deployment().settings
+    found = bench_reads(here, events=events, history=history, question="page" if page else "account", tell=_tell, again=again, keep=keep)
+    _print(figures(found), (), output)
 
 
 @bench.command("peers")
