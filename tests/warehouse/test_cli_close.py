@@ -57,6 +57,7 @@ def test_a_month_is_issued_once_charged_once_and_stays_as_it_is(home: Home) -> N
     (shown,) = home.rows("invoice", "show", "INV-000001")
     assert shown["invoice_id"] == issued[0]["invoice_id"]
 
+    assert "2 documents were not sent, INV-000001 first: set STRIPE_API_KEY" in Home(home.path).refusal("push", PERIOD)
     skipped = home.rows("push", PERIOD)
     assert [row["result"] for row in skipped] == ["skipped", "skipped"], "no card was saved, and each outcome says so"
     assert {row["status"] for row in home.rows("invoice", "list", PERIOD)} == {"issued"}
