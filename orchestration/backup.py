@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Archived:
     """What a backup holds."""
 
     file: str
-    created_at: str
+    created_at: datetime
     version: str
     tables: int
     rows: int
@@ -161,7 +162,7 @@ def _manifest(archive: ZipFile, path: Path) -> dict[str, Any]:
 def _described(path: Path, manifest: dict[str, Any]) -> Archived:
     return Archived(
         file=str(path),
-        created_at=manifest["created_at"],
+        created_at=datetime.fromisoformat(manifest["created_at"]),
         version=manifest["version"],
         tables=len(manifest["tables"]),
         rows=sum(table["rows"] for table in manifest["tables"]),

@@ -74,6 +74,7 @@ def test_a_month_is_issued_once_charged_once_and_stays_as_it_is(home: Home) -> N
 def test_a_backup_brings_all_of_it_to_another_home(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "meterhouse.zip"
     (written,) = home.rows("backup", str(file))
+    assert written["created_at"] == home.settings["METERHOUSE_NOW"]
     assert file.stat().st_mode & 0o777 == 0o600
     tables, invoices = fingerprints(home), home.rows("invoice", "list", PERIOD)
     assert "a backup is never overwritten" in home.refusal("backup", str(file))
