@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from control.ports import PaymentGateway
 from control.settings import ControlSettings, load_control_settings
@@ -31,7 +32,7 @@ def open_control(
     """The control plane of a deployment, its store migrated to this version; closed at the end of the block.
 
     Args:
-        settings: of the deployment; `control_url` names the store, else it is `<home>/control.db`.
+        settings: of the deployment; `control_url` names the store, else it is a file in the home.
         control_settings: default: from the environment.
         gateways: default: the adapters of control/gateways/.
 
@@ -40,13 +41,18 @@ def open_control(
         SettingsError: the store's URL or a control setting is wrong.
     """
     own = control_settings or load_control_settings()
-    url = settings.control_url.get_secret_value() if settings.control_url else sqlite_url(settings.home / "control.db")
+    url = settings.control_url.get_secret_value() if settings.control_url else sqlite_url(default_store(settings))
     store = Store(open_engine(url))
     try:
         migrate.upgrade(store)
         yield Control(store=store, settings=own, gateway=gateways or _adapters(own))
     finally:
         store.close()
+
+
+def default_store(settings: Settings) -> Path:
+    """`<home>/control.db`, or `<home>/<prefix>control.db`: environments that share a home must not share invoices and numbers."""
+    return settings.home / f"{settings.database_prefix}control.db"
 
 
 def _adapters(settings: ControlSettings) -> Gateways:

@@ -14,17 +14,22 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
+from clickhouse_connect.driver.client import Client
+
 from control.store import archive as control_archive
+from orchestration import dbt
 from orchestration.deployment import Deployment
 from orchestration.session import open_warehouse
 from warehouse import archive as warehouse_archive
+from warehouse import ticks
 from warehouse.archive import ArchivedTable
-from warehouse.errors import InputError, RefusedError
+from warehouse.errors import InputError, RefusedError, WarehouseError
 
 FORMAT = 1
 _MANIFEST, _CONTROL = "manifest.json", "control.jsonl"
@@ -35,7 +40,7 @@ class Archived:
     """What a backup holds."""
 
     file: str
-    created_at: str
+    created_at: datetime
     version: str
     tables: int
     rows: int
@@ -55,6 +60,7 @@ def back_up(deployment: Deployment, path: Path) -> Archived:
     partial = path.with_name(f".{path.name}.partial")
     try:
         with open_warehouse(deployment) as client, deployment.alone("meterhouse backup"), deployment.control() as control:
+            partial.touch(mode=0o600)  # it holds customer data
             with partial.open("wb") as file, ZipFile(file, "w", ZIP_STORED) as archive:
                 tables = warehouse_archive.archive_tables(client, deployment.settings, archive)
                 control_rows = 0
@@ -83,7 +89,7 @@ def back_up(deployment: Deployment, path: Path) -> Archived:
 
 
 def restore(deployment: Deployment, path: Path) -> Archived:
-    """Bring an empty deployment to the state of a backup. Views and drafts appear with the next run.
+    """Bring an empty deployment to the state of a backup.
 
     Raises:
         InputError: the file is no backup, is damaged, or another version wrote it; nothing was changed.
@@ -106,7 +112,28 @@ def restore(deployment: Deployment, path: Path) -> Archived:
                 raise InputError(f"{path}: holds {len(lines)} of {manifest['control_rows']} rows of the control store; use another backup")
             warehouse_archive.restore_tables(client, deployment.settings, archive, tables)
             control_archive.load(control.store, lines)
+            _show(client, deployment)
     return _described(path, manifest)
+
+
+def _show(client: Client, deployment: Deployment) -> None:
+    """Make the views, and with them all public tables, by a tick at the as-of of the last one.
+
+    Raises:
+        WarehouseError: a model failed. The rows are restored all the same.
+    """
+    ops = deployment.settings.database("ops")
+    last = client.query(f"SELECT as_of FROM {ops}.ticks WHERE status = 'committed' ORDER BY tick_id DESC LIMIT 1").result_rows
+    if not last:
+        return  # no tick has run, so there is nothing to show
+    seller_country = deployment.control_settings.seller.country_code
+    tick = ticks.begin(client, deployment.settings, as_of=last[0][0], seller_country=seller_country)
+    failed = [result for result in dbt.build(deployment.settings) if result.status in ("error", "fail")]
+    if failed:
+        raise WarehouseError(
+            f"all rows are restored, but not shown yet: {failed[0].unique_id}: {dbt.first_line(failed[0].message)}; see `meterhouse run`"
+        )
+    ticks.commit(client, deployment.settings, tick)
 
 
 @contextmanager
@@ -135,7 +162,7 @@ def _manifest(archive: ZipFile, path: Path) -> dict[str, Any]:
 def _described(path: Path, manifest: dict[str, Any]) -> Archived:
     return Archived(
         file=str(path),
-        created_at=manifest["created_at"],
+        created_at=datetime.fromisoformat(manifest["created_at"]),
         version=manifest["version"],
         tables=len(manifest["tables"]),
         rows=sum(table["rows"] for table in manifest["tables"]),

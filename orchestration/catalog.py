@@ -55,10 +55,11 @@ def apply_folder(control: Control, client: Client, settings: Settings, folder: P
             change; nothing was written.
     """
     catalog = _read(control, client, settings, folder)
+    accounts.check_credits(control, _credits(catalog))
     if not may_restate and _has_closed_periods(client, settings) and _differs(client, settings, catalog):
         _refuse_restatement(preview(client, settings, catalog, seller_country=control.settings.seller.country_code))
     accounts_changed = accounts.upsert_accounts(control, [AccountRow(**asdict(row)) for row in catalog.accounts])
-    credits_changed = accounts.upsert_credits(control, [CreditRow(**asdict(row)) for row in catalog.credits])
+    credits_changed = accounts.upsert_credits(control, _credits(catalog))
     budgets_changed = accounts.upsert_budgets(control, [BudgetRow(**asdict(row)) for row in catalog.budgets])
     publish(control, client, settings)
     version = apply_catalog(client, settings, catalog)
@@ -76,8 +77,10 @@ def diff_folder(control: Control, client: Client, settings: Settings, folder: Pa
 
     Raises:
         InputError: the folder is not valid.
+        RefusedError: a credit would shrink below its use.
     """
     catalog = _read(control, client, settings, folder)
+    accounts.check_credits(control, _credits(catalog))
     return preview(client, settings, catalog, seller_country=control.settings.seller.country_code)
 
 
@@ -85,6 +88,10 @@ def _read(control: Control, client: Client, settings: Settings, folder: Path) ->
     publish(control, client, settings)
     known = client.query(f"SELECT account_id, currency_code FROM {settings.database('raw')}.control_accounts FINAL")
     return read_catalog(folder, known_accounts=dict(known.result_rows))  # type: ignore[arg-type]  # rows of two texts
+
+
+def _credits(catalog: Catalog) -> list[CreditRow]:
+    return [CreditRow(**asdict(row)) for row in catalog.credits]
 
 
 def _has_closed_periods(client: Client, settings: Settings) -> bool:

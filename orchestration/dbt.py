@@ -88,7 +88,7 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
     folder = _parsed(settings)
     project = Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes())
     _put_prefix(project, settings.database_prefix)
-    target = target_folder(settings.home) / "run"
+    target = target_folder(settings.home) / f"{settings.database_prefix}run"  # two environments of a home may tick at once
     arguments = ["build", *_flags(target), "--no-write-json"]
     unchanged: list[str] = []
     if select:

@@ -31,6 +31,7 @@ def warehouse_for(settings: Settings) -> Iterator[None]:
         return
     run = _run_folder(settings.home)
     with (run / "warehouse.users.lock").open("w") as users:
+        _make_known(settings, run, users)
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while somebody stops the server
         try:
             with _deciding(run):
@@ -54,6 +55,7 @@ def start_and_keep(settings: Settings) -> Running:
     """Start the embedded server, or find it running, and keep it until `stop`."""
     run = _run_folder(settings.home)
     with (run / "warehouse.users.lock").open("w") as users:
+        _make_known(settings, run, users)
         fcntl.flock(users, fcntl.LOCK_SH)
         with _deciding(run):
             state = embedded.start(settings.home, database_prefix=settings.database_prefix)
@@ -67,6 +69,19 @@ def stop(settings: Settings) -> bool:
     with _deciding(run):
         _mark(run).unlink(missing_ok=True)
         return embedded.stop(settings.home)
+
+
+def _make_known(settings: Settings, run: Path, users: IO[str]) -> None:
+    """Restart a server that runs without grants on the databases of this prefix, once no command uses it.
+
+    The engine reads what the analyst may see when it starts, and never again.
+    """
+    if embedded.running(settings.home) is None or embedded.serves(settings.home, database_prefix=settings.database_prefix):
+        return
+    fcntl.flock(users, fcntl.LOCK_EX)
+    with _deciding(run):
+        if not embedded.serves(settings.home, database_prefix=settings.database_prefix):
+            embedded.restart(settings.home, database_prefix=settings.database_prefix)
 
 
 def _stop_if_last(home: Path, run: Path, users: IO[str]) -> None:

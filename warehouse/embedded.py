@@ -29,6 +29,9 @@ from warehouse.secrets import passwords
 START_SECONDS = 60  # an unclean stop may have to replay parts; a fresh start takes under one second
 STOP_SECONDS = 60  # running merges are allowed to end
 
+# Prefixes whose databases the analyst may read, since the last start.
+PREFIXES_FILE = "prefixes.json"
+
 # Servers by (pid of who started it, its own): only their parent can reap them, and a process that was forked since is not that.
 _children: dict[tuple[int, int], subprocess.Popen[bytes]] = {}
 
@@ -63,8 +66,25 @@ def http_port(home: Path) -> int | None:
     return state.http_port if state else None
 
 
-def start(home: Path, *, database_prefix: str = "") -> Running:
+def serves(home: Path, *, database_prefix: str) -> bool:
+    """Whether the server of this home lets the analyst read the databases of this prefix. It learns of a prefix at its start."""
+    return database_prefix in _prefixes(folder(home))
+
+
+def restart(home: Path, *, database_prefix: str) -> Running:
+    """Stop the server and start it on the same ports, with the grants of one more prefix. Nobody may be using it."""
+    before = running(home)
+    stop(home)
+    return start(home, database_prefix=database_prefix, ports=(before.http_port, before.tcp_port) if before else None)
+
+
+def start(home: Path, *, database_prefix: str = "", ports: tuple[int, int] | None = None) -> Running:
     """Start the server, or return the one that runs.
+
+    Args:
+        home: whose server it is.
+        database_prefix: what the analyst may read besides the prefixes of earlier starts.
+        ports: HTTP and TCP port; default: free ones.
 
     Raises:
         WarehouseError: it did not come up; the message holds the log's last lines.
@@ -77,8 +97,10 @@ def start(home: Path, *, database_prefix: str = "") -> Running:
             return state
         # None runs, or the one found was ending: a killed process keeps its entry until the kernel has taken it down.
         (base / "server.json").unlink(missing_ok=True)
-        http, tcp = _free_port(), _free_port()
-        write_configuration(base, http_port=http, tcp_port=tcp, passwords=passwords(home), database_prefix=database_prefix)
+        http, tcp = ports or (_free_port(), _free_port())
+        prefixes = sorted({*_prefixes(base), database_prefix})
+        write_configuration(base, http_port=http, tcp_port=tcp, passwords=passwords(home), database_prefixes=prefixes)
+        (base / PREFIXES_FILE).write_text(json.dumps(prefixes))
         log = base / "server.log"
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own program and arguments
@@ -123,6 +145,14 @@ def stop(home: Path) -> bool:
     _reap(state.pid)
     (folder(home) / "server.json").unlink(missing_ok=True)
     return True
+
+
+def _prefixes(base: Path) -> list[str]:
+    try:
+        found: list[str] = json.loads((base / PREFIXES_FILE).read_text())
+    except FileNotFoundError:
+        return []
+    return found
 
 
 def _wait_until_ready(home: Path, state: Running) -> bool:

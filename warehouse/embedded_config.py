@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Collection
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -69,9 +70,13 @@ _USER = """    <{name}>
 """
 
 
-def write_configuration(base: Path, *, http_port: int, tcp_port: int, passwords: dict[str, str], database_prefix: str) -> None:
+def write_configuration(
+    base: Path, *, http_port: int, tcp_port: int, passwords: dict[str, str], database_prefixes: Collection[str]
+) -> None:
     """Write config.xml and users.xml below `base`; users.xml holds password digests only and has mode 0600."""
-    grants = "".join(f"        <query>GRANT SELECT, SHOW ON {database_prefix}{layer}.*</query>\n" for layer in ANALYST_LAYERS)
+    grants = "".join(
+        f"        <query>GRANT SELECT, SHOW ON {prefix}{layer}.*</query>\n" for prefix in database_prefixes for layer in ANALYST_LAYERS
+    )
     system = "        <query>GRANT SELECT ON system.one</query>\n        <query>GRANT SELECT ON system.numbers</query>\n"
     extras = {
         "admin": "      <access_management>1</access_management>\n",

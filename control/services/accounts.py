@@ -57,38 +57,27 @@ def upsert_credits(control: Control, rows: Sequence[CreditRow]) -> int:
             used credit moved to another account.
         InputError: an amount that the currency's minor unit cannot hold, or below zero, or a credit_id twice.
     """
-    wanted: dict[str, Values] = {
-        row.credit_id: {
-            "credit_id": row.credit_id,
-            "account_id": row.account_id,
-            "amount_minor": _minor(row.amount, row.currency_code, f"credit {row.credit_id}"),
-            "currency_code": row.currency_code,
-            "valid_from": row.valid_from,
-            "valid_to": row.valid_to,
-        }
-        for row in rows
-    }
-    _check_unique("credit_id", len(rows), wanted)
+    wanted = _wanted_credits(rows)
 
     def work(connection: Connection) -> int:
         _check_accounts(connection, "credit", wanted, is_currency_bound=True)
         stored = _stored(connection, credits_, "credit_id")
+        _check_uses(wanted, stored)
         for credit_id, values in wanted.items():
-            values["used_minor"] = 0
-            before = stored.get(credit_id)
-            if before is None:
-                continue
-            values["used_minor"] = used = before["used_minor"]
-            if used and values["account_id"] != before["account_id"]:
-                raise RefusedError(f"credit {credit_id} was used by invoices of {before['account_id']} and cannot move to another account")
-            if values["amount_minor"] < used:
-                raise RefusedError(
-                    f"credit {credit_id} cannot be lowered to {Money(values['amount_minor'], values['currency_code'])}:"
-                    f" issued invoices used {Money(used, before['currency_code'])} of it"
-                )
+            values["used_minor"] = stored[credit_id]["used_minor"] if credit_id in stored else 0
         return _write(connection, credits_, "credit_id", wanted, stored)
 
     return control.store.transact(work)
+
+
+def check_credits(control: Control, rows: Sequence[CreditRow]) -> None:
+    """Refuse what `upsert_credits` would refuse for what issued invoices used, without writing: before anything else is written.
+
+    Raises:
+        RefusedError: less than issued invoices used already, or a used credit moved to another account.
+    """
+    with control.store.reading() as connection:
+        _check_uses(_wanted_credits(rows), _stored(connection, credits_, "credit_id"))
 
 
 def upsert_budgets(control: Control, rows: Sequence[BudgetRow]) -> int:
@@ -117,6 +106,37 @@ def upsert_budgets(control: Control, rows: Sequence[BudgetRow]) -> int:
         return _write(connection, budgets, "budget_id", wanted, _stored(connection, budgets, "budget_id"))
 
     return control.store.transact(work)
+
+
+def _wanted_credits(rows: Sequence[CreditRow]) -> dict[str, Values]:
+    wanted: dict[str, Values] = {
+        row.credit_id: {
+            "credit_id": row.credit_id,
+            "account_id": row.account_id,
+            "amount_minor": _minor(row.amount, row.currency_code, f"credit {row.credit_id}"),
+            "currency_code": row.currency_code,
+            "valid_from": row.valid_from,
+            "valid_to": row.valid_to,
+        }
+        for row in rows
+    }
+    _check_unique("credit_id", len(rows), wanted)
+    return wanted
+
+
+def _check_uses(wanted: Mapping[str, Values], stored: Mapping[str, Values]) -> None:
+    for credit_id, values in wanted.items():
+        before = stored.get(credit_id)
+        if before is None:
+            continue
+        used = before["used_minor"]
+        if used and values["account_id"] != before["account_id"]:
+            raise RefusedError(f"credit {credit_id} was used by invoices of {before['account_id']} and cannot move to another account")
+        if values["amount_minor"] < used:
+            raise RefusedError(
+                f"credit {credit_id} cannot be lowered to {Money(values['amount_minor'], values['currency_code'])}:"
+                f" issued invoices used {Money(used, before['currency_code'])} of it"
+            )
 
 
 def _minor(amount: Decimal, currency_code: str, what: str) -> int:

@@ -1,6 +1,6 @@
 """Opening the control store, and the two ways to use it: `transact` to change it, `reading` to look.
 
-SQLite (`<home>/control.db`) is the default; any SQLAlchemy URL works. Every change is serializable: SQLite by taking the
+SQLite (a file in the home) is the default; any SQLAlchemy URL works. Every change is serializable: SQLite by taking the
 write lock first, others by isolation level and retry. Nothing outside this package opens a connection.
 """
 

@@ -29,5 +29,5 @@ def backup(file: File, output: FormatOption = None) -> None:
 
 
 def restore(file: File, output: FormatOption = None) -> None:
-    """Bring an empty home to the state of a backup; the next run shows the same tables."""
+    """Bring an empty home to the state of a backup."""
     emit([asdict(bring_back(deployment(), file))], _COLUMNS, output)

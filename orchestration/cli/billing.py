@@ -210,7 +210,10 @@ def _warn(report: RunReport) -> None:
 
 
 def _raise_if_unsettled(outcomes: Sequence[PushOutcome]) -> None:
-    """A gateway that did not answer is a push that has not ended: whoever scripts it must repeat it."""
+    """A push that could not use a gateway has failed, whoever scripts it must know: it lacks a setting, or did not answer."""
+    unusable = [outcome for outcome in outcomes if outcome.result == "refused" and outcome.reason_code == "gateway"]
+    if unusable:
+        raise RefusedError(f"{len(unusable)} documents were not sent, {unusable[0].invoice_number} first: {unusable[0].message}")
     left = [outcome.invoice_number for outcome in outcomes if outcome.result == "unavailable"]
     if left:
         raise RefusedError(f"{len(left)} documents wait for their gateway, {left[0]} first; push again")

@@ -43,9 +43,11 @@ def ingest(
         try:
             for result in load_paths(client, here.settings, paths):
                 rows.append(load_row(result))
-        finally:
+        except BaseException:
             if rows:  # what was loaded before a bad file stays loaded
                 emit(rows, LOAD_COLUMNS, output)
+            raise
+        emit(rows, LOAD_COLUMNS, output)
 
 
 def load_row(result: LoadResult) -> dict[str, Any]:

@@ -66,6 +66,8 @@ def sql(
     output: FormatOption = None,
 ) -> None:
     """Run SQL, by default as the analyst: read-only, and only what analysts may see."""
+    if not query.strip(" \t\r\n;"):
+        raise typer.BadParameter("the query is empty; give one SQL statement in quotes", param_hint="QUERY")
     settings = deployment().settings
     with open_warehouse(deployment()):
         client, options = _client(settings, user)

@@ -57,6 +57,7 @@ def test_a_month_is_issued_once_charged_once_and_stays_as_it_is(home: Home) -> N
     (shown,) = home.rows("invoice", "show", "INV-000001")
     assert shown["invoice_id"] == issued[0]["invoice_id"]
 
+    assert "2 documents were not sent, INV-000001 first: set STRIPE_API_KEY" in Home(home.path).refusal("push", PERIOD)
     skipped = home.rows("push", PERIOD)
     assert [row["result"] for row in skipped] == ["skipped", "skipped"], "no card was saved, and each outcome says so"
     assert {row["status"] for row in home.rows("invoice", "list", PERIOD)} == {"issued"}
@@ -73,6 +74,8 @@ def test_a_month_is_issued_once_charged_once_and_stays_as_it_is(home: Home) -> N
 def test_a_backup_brings_all_of_it_to_another_home(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "meterhouse.zip"
     (written,) = home.rows("backup", str(file))
+    assert written["created_at"] == home.settings["METERHOUSE_NOW"]
+    assert file.stat().st_mode & 0o777 == 0o600
     tables, invoices = fingerprints(home), home.rows("invoice", "list", PERIOD)
     assert "a backup is never overwritten" in home.refusal("backup", str(file))
     assert "restore into an empty home" in home.refusal("restore", str(file))
@@ -89,6 +92,7 @@ def test_a_backup_brings_all_of_it_to_another_home(home: Home, tmp_path: Path) -
 
         assert copy.rows("restore", str(file)) == [written]
         assert "restore into an empty home" in copy.refusal("restore", str(file))
+        assert fingerprints(copy) == tables
         copy.rows("run")
         assert fingerprints(copy) == tables
         assert copy.rows("invoice", "list", PERIOD) == invoices

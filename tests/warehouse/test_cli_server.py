@@ -77,3 +77,20 @@ def test_a_setting_that_is_wrong_is_named_without_its_value(home: Home) -> None:
     sentence = wrong.refusal("sql", "SELECT 1")
     assert "METERHOUSE_CLICKHOUSE_URL" in sentence
     assert "secret" not in sentence
+
+
+def test_two_prefixes_in_one_home_are_two_environments_that_share_the_server_only(home: Home, tmp_path: Path) -> None:
+    (started,) = home.rows("warehouse", "start")
+    other = Home(home.path, {"METERHOUSE_DATABASE_PREFIX": "staging_"})
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    (catalog / "accounts.csv").write_text("account_id,currency_code\nacc-1,USD\n")
+    (catalog / "skus.csv").write_text("sku_id,service,metric,unit,aggregation\n")
+    (catalog / "prices.csv").write_text("price_id,sku_id,currency_code,model,unit_price\n")
+    home.rows("catalog", "apply", str(catalog))
+    assert other.rows("sql", "SELECT count() AS n FROM staging_ops.batches") == [{"n": 0}]
+    assert home.rows("sql", "SELECT count() AS n FROM ops.batches") == [{"n": 0}]
+    assert home.rows("warehouse", "status")[0]["url"] == started["url"]
+    # The control store is the accounts' master: one that was shared would find nothing to change.
+    (applied,) = other.rows("catalog", "apply", str(catalog))
+    assert (applied["changed"], applied["accounts_changed"]) == (True, 1)

@@ -16,6 +16,7 @@ from orchestration.cli.main import app
         ["close"],
         ["ingest"],
         ["sql"],
+        ["sql", " ; "],
         ["sql", "SELECT 1", "--as", "bob"],
         ["sql", "SELECT 1", "--format", "xml"],
         ["rebuild", "--from", "2026-02-01", "--to", "2026-01-01"],

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from sqlalchemy import func, select, update
 
+from control.store.tables import accounts, credits_
 from ingestion.loader import load_file
 from orchestration.catalog import apply_folder, diff_folder
 from tests.reference.instants import parse_instant
@@ -105,3 +107,21 @@ def test_a_catalog_that_alters_an_issued_month_is_refused_with_the_amounts_unles
             ("debit_note", "2026-02", "2026-01", "draft", Decimal(12)),
             ("invoice", "2026-02", "", "draft", Decimal("7.5")),
         ]
+
+
+def test_a_credit_below_its_use_is_refused_before_anything_is_written(settings: Settings, client: Client, tmp_path: Path) -> None:
+    header = "credit_id,account_id,amount,currency_code\n"
+    with open_stage(settings, client, tmp_path) as stage:
+        first = _folder(tmp_path / "first", unit_price="0.10")
+        (first / "credits.csv").write_text(f"{header}welcome,acme,5,EUR\n")
+        apply_folder(stage.control, client, settings, first)
+        stage.control.store.transact(lambda connection: connection.execute(update(credits_).values(used_minor=400)))
+
+        second = _folder(tmp_path / "second", unit_price="0.10")
+        (second / "accounts.csv").write_text(f"{ACCOUNTS}newcomer,Newcomer,EUR,NL\n")
+        (second / "credits.csv").write_text(f"{header}welcome,acme,3.99,EUR\n")
+        for attempt in (apply_folder, diff_folder):
+            with pytest.raises(RefusedError, match=r"credit welcome cannot be lowered to 3\.99 EUR"):
+                attempt(stage.control, client, settings, second)
+        with stage.control.store.reading() as connection:
+            assert connection.execute(select(func.count()).select_from(accounts)).scalar_one() == 1
