@@ -1,4 +1,4 @@
-"""Loads one event file as one batch: all of it or nothing, once, whatever happens in between.
+"""Loads one content, such as an event file, as one batch: all of it or nothing, once, whatever happens in between.
 
     bytes ─► stage (parsed once, on the server) ─► identity check ─► intent ─► raw and ops ─► row in ops.batches = the commit
 
@@ -52,7 +52,7 @@ _BAD_PACKING = ("ZLIB_INFLATE_FAILED", "ZSTD_DECODER_FAILED")
 
 @dataclass(frozen=True, kw_only=True)
 class LoadResult:
-    """What became of a file's lines. Counts of a file that was loaded before are those of that load."""
+    """What became of the lines. Counts of a content that was loaded before are those of that load."""
 
     location: str
     batch_id: str
@@ -78,18 +78,36 @@ def load_file(client: Client, settings: Settings, path: Path, *, source_name: st
         WarehouseError: the server failed. Nothing of it counts as loaded.
     """
     suffix_of(path)
-    recover(client, settings)
     batch_id = content_hash(path)
+    content = content_of(path, batch_id)
+    return load_content(client, settings, content, batch_id=batch_id, location=str(path), source_name=source_name)
+
+
+def load_content(client: Client, settings: Settings, content: Content, *, batch_id: str, location: str, source_name: str) -> LoadResult:
+    """Load a content, or find that its batch is loaded; then nothing of it is read.
+
+    Args:
+        client: of the pipeline user.
+        settings: of the deployment; its clock decides what is in the future.
+        content: the lines.
+        batch_id: the same for the same content, whoever loads it and when.
+        location: where it comes from, for the ledger and for errors.
+        source_name: for the ledger.
+
+    Raises:
+        InputError: the content is damaged, cut off, or no longer what `batch_id` stands for. Nothing of it was loaded.
+        WarehouseError: the server failed. Nothing of it counts as loaded.
+    """
+    recover(client, settings)
     known = batches.committed(client, settings, batch_id)
     if known is not None:
-        return LoadResult(location=str(path), batch_id=batch_id, already_loaded=True, **known)
-    content = content_of(path, batch_id)
+        return LoadResult(location=location, batch_id=batch_id, already_loaded=True, **known)
     try:
-        counts = _Load(client, settings, path, batch_id).run(content, source_name)
+        counts = _Load(client, settings, location, batch_id).run(content, source_name)
     except ClickHouseError as error:
-        raise WarehouseError(f"{path}: the warehouse failed ({str(error).splitlines()[0][:300]}); nothing of it was loaded") from error
+        raise WarehouseError(f"{location}: the warehouse failed ({str(error).splitlines()[0][:300]}); nothing of it was loaded") from error
     return LoadResult(
-        location=str(path),
+        location=location,
         batch_id=batch_id,
         rows_read=counts.lines - counts.blank,
         accepted=counts.accepted,
@@ -106,12 +124,12 @@ def recover(client: Client, settings: Settings) -> list[str]:
 
 
 class _Load:
-    """One attempt to load one file."""
+    """One attempt to load one content."""
 
-    def __init__(self, client: Client, settings: Settings, path: Path, batch_id: str) -> None:
+    def __init__(self, client: Client, settings: Settings, location: str, batch_id: str) -> None:
         self._client = client
         self._settings = settings
-        self._path = path
+        self._location = location
         self._batch_id = batch_id
         self._now = settings.now()
         self._now_milliseconds = (self._now - _EPOCH) // timedelta(milliseconds=1)
@@ -133,7 +151,7 @@ class _Load:
                 batch_seq=batch_seq,
                 batch_id=self._batch_id,
                 source_name=source_name,
-                location=str(self._path),
+                location=self._location,
                 now_milliseconds=self._now_milliseconds,
             )
             self._run(commit)
@@ -170,9 +188,9 @@ class _Load:
         except StatementError as error:
             if any(code in error.reason for code in _BAD_PACKING):
                 raise InputError(
-                    f"{self._path}: cut off, damaged or not {content.encoding}; nothing of it was loaded, send it again whole"
+                    f"{self._location}: cut off, damaged or not {content.encoding}; nothing of it was loaded, send it again whole"
                 ) from error
-            raise WarehouseError(f"{self._path}: {error}; nothing of it was loaded") from error
+            raise WarehouseError(f"{self._location}: {error}; nothing of it was loaded") from error
 
     def _read_odd_lines(self) -> None:
         """Read what could not be read at sight, where there is any."""
@@ -187,7 +205,7 @@ class _Load:
         found = self._client.query(moving.counting(self._stage))
         counts = Counts(**dict(zip(found.column_names, found.result_rows[0], strict=True)))
         if not counts.adds_up:
-            raise WarehouseError(f"{self._path}: its lines do not add up ({counts}); nothing of it was loaded, please report this file")
+            raise WarehouseError(f"{self._location}: its lines do not add up ({counts}); nothing of it was loaded, please report this file")
         return counts
 
     def _move(self, counts: Counts, batch_seq: int) -> None:
@@ -197,7 +215,7 @@ class _Load:
             written = self._run(move.statement)
             if move.rows is not None and written != move.rows:
                 raise WarehouseError(
-                    f"{self._path}: {move.table} took {written} rows of {move.rows}; nothing of it was loaded, please report this file"
+                    f"{self._location}: {move.table} took {written} rows of {move.rows}; nothing of it was loaded, please report this file"
                 )
 
     def _run(self, statement: str, options: Mapping[str, str | int] = _OPTIONS) -> int:

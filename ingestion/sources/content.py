@@ -1,4 +1,4 @@
-"""How one event file goes to the server, whatever its format."""
+"""How events go to the server as one batch, whatever their format and wherever they come from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENCODINGS: dict[str, str | None] = {".jsonl": None, ".jsonl.gz": "gzip", ".json
 
 
 class Content(Protocol):
-    """What is sent of a file."""
+    """What is sent of a batch."""
 
     @property
     def format(self) -> str:
@@ -40,7 +40,7 @@ class Content(Protocol):
         """The body, once.
 
         Raises:
-            InputError: the file cannot be read, or its bytes are no longer those that were hashed.
+            InputError: it cannot be read, or is no longer what the batch stands for.
         """
         ...
 
