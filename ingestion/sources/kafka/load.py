@@ -129,13 +129,22 @@ class _Brokers:
             for number in sorted(described.partitions)
         ]
 
-    def _start(
-        self, ledger: Ledger, partition: Partition, known: Position | None, *, epoch: int, topic_id: str
-    ) -> tuple[Start, SourceError | None]:
+    def watermarks(self, partition: Partition) -> tuple[int, int]:
+        """The first offset that is there and the end, which may lag.
+
+        Raises:
+            SourceError: the broker does not tell.
+        """
         try:
             low, high = self._consumer.get_watermark_offsets(TopicPartition(partition.topic, partition.number), timeout=ANSWER_SECONDS)
         except KafkaException as error:
             raise explained(error, f"kafka topic {partition} cannot be read") from None
+        return low, high
+
+    def _start(
+        self, ledger: Ledger, partition: Partition, known: Position | None, *, epoch: int, topic_id: str
+    ) -> tuple[Start, SourceError | None]:
+        low, high = self.watermarks(partition)
         if known is None:
             return Start(partition=partition, position=Position(epoch=epoch, offset=low, topic_id=topic_id), end=high), None
         if known.offset >= low:

@@ -63,7 +63,7 @@ class _Reading:
             message_count=self.message_count,
             missing=tuple(self.missing[:KEPT_RUNS]),
             topic_id=self.topic_id,
-            last_message=_hash(self.last) if self.last else 0,
+            last_message=_hash(self.last) if self.last is not None else 0,  # a message without a value is false
         )
         self.start, self.message_count, self.missing, self.last = self.next, 0, [], None
         return found

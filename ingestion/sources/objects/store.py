@@ -27,6 +27,7 @@ from warehouse.settings import Settings
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _ATTEMPTS = 4
+_PAGE_KEYS = 1_000  # of a listing; no store gives more at once
 _CHANGED = ("NoSuchKey", "404", "PreconditionFailed", "412")
 
 
@@ -79,7 +80,10 @@ class ObjectStore:
             SourceError: the store does not answer or refuses.
         """
         with self._explained(f"{OBJECT_PREFIX}{self.bucket}/{self.prefix}"):
-            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self.prefix, PaginationConfig={"PageSize": _PAGE_KEYS}
+            )
+            for page in pages:
                 for found in page.get("Contents", []):
                     if found["Key"].endswith(SUFFIXES) and not found["Key"].rpartition("/")[2].startswith("."):
                         yield Listed(

@@ -1,0 +1,138 @@
+"""Object storage as a landing zone: an object is loaded once, and not looked at again until it is replaced."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from clickhouse_connect.driver.client import Client
+
+from ingestion.sources.objects.store import ObjectStore as Reader
+from tests.sources_bench.deployments import Loading
+from tests.sources_bench.events import event, lines
+from tests.sources_bench.object_stores import SECRET, VARIABLES, ObjectStore, running_store
+from tests.sources_bench.servers import free_port
+from warehouse.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    with running_store(tmp_path_factory.mktemp("store")) as store:
+        yield store
+
+
+@pytest.fixture
+def bucket(store: ObjectStore) -> str:
+    return store.bucket(f"landing-{uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def loading(client: Client, settings: Settings, store: ObjectStore, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Loading:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    own = settings.model_copy(update={"landing": f"s3://{bucket}/events/", "s3_endpoint": store.endpoint})
+    return Loading(client=client, settings=own)
+
+
+def _parquet(numbers: range) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"line": [event(number) for number in numbers]}), sink)
+    return sink.getvalue()
+
+
+def test_objects_of_every_format_are_loaded_once(loading: Loading, store: ObjectStore, bucket: str) -> None:
+    store.put(bucket, "events/1.jsonl", lines(range(10)).encode())
+    store.put(bucket, "events/2/part.jsonl.gz", gzip.compress(lines(range(10, 20)).encode()))
+    store.put(bucket, "events/3.jsonl.zst", zstandard.compress(lines(range(20, 30)).encode()))
+    store.put(bucket, "events/4.parquet", _parquet(range(30, 40)))
+    for other in ("events/.hidden.jsonl", "events/readme.txt", "elsewhere/9.jsonl"):
+        store.put(bucket, other, event(99).encode())
+
+    results = loading.run()
+
+    assert [(result.location, result.accepted) for result in results] == [
+        (f"s3://{bucket}/events/1.jsonl", 10),
+        (f"s3://{bucket}/events/2/part.jsonl.gz", 10),
+        (f"s3://{bucket}/events/3.jsonl.zst", 10),
+        (f"s3://{bucket}/events/4.parquet", 10),
+    ]
+    assert loading.run() == []
+    assert loading.numbers() == set(range(40))
+    assert not list((loading.settings.home / "incoming").iterdir())
+
+
+def test_what_is_loaded_is_not_read_again(loading: Loading, store: ObjectStore, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.sources.objects.store._PAGE_KEYS", 2)
+    for number in range(2, 6):
+        store.put(bucket, f"events/{number}.jsonl", event(number).encode())
+    store.put(bucket, "events/x.jsonl", event(1).encode())
+    loading.run()
+    read: list[str] = []
+    monkeypatch.setattr(Reader, "chunks", lambda self, item: read.append(item.key))
+
+    store.put(bucket, "events/x.jsonl", event(1).encode())  # the same once more: another time, the same content
+
+    assert loading.run() == []
+    assert read == []
+
+
+def test_a_replaced_object_is_loaded_again_and_what_came_before_counts_once(loading: Loading, store: ObjectStore, bucket: str) -> None:
+    store.put(bucket, "events/1.jsonl", lines([1, 2]).encode())
+    loading.run()
+    store.put(bucket, "events/1.jsonl", lines([1, 2, 3]).encode())
+
+    (again,) = loading.run()
+
+    assert (again.accepted, again.duplicates) == (1, 2)
+    assert loading.numbers() == {1, 2, 3}
+
+
+def test_a_damaged_object_holds_up_no_other(loading: Loading, store: ObjectStore, bucket: str) -> None:
+    store.put(bucket, "events/1.jsonl.gz", gzip.compress(lines(range(500)).encode())[:-20])
+    store.put(bucket, "events/2.jsonl.zst", zstandard.compress(lines(range(500)).encode())[:-20])
+    store.put(bucket, "events/3.jsonl.gz", b"")
+    store.put(bucket, "events/4.jsonl", event(4).encode())
+
+    results, unreadable = loading.with_failures()
+
+    assert [result.location for result in results] == [f"s3://{bucket}/events/4.jsonl"]
+    assert [sentence.partition(":")[2].partition(":")[0].rpartition("/")[2] for sentence in unreadable] == [
+        "1.jsonl.gz", "2.jsonl.zst", "3.jsonl.gz",
+    ]  # fmt: skip
+    assert all("cut off" in sentence for sentence in unreadable)
+    assert loading.numbers() == {4}
+
+
+@pytest.mark.parametrize(
+    ("update", "sentence"),
+    [
+        ({"s3_endpoint": f"http://127.0.0.1:{free_port()}"}, "does not answer"),
+        ({"landing": "s3://there-is-no-such-bucket/"}, "NoSuchBucket"),
+        ({"landing": "s3://"}, "names no bucket"),
+    ],
+)
+def test_a_store_that_fails_is_one_sentence_without_the_key(loading: Loading, update: dict[str, Any], sentence: str) -> None:
+    broken = Loading(client=loading.client, settings=loading.settings.model_copy(update=update))
+
+    results, (found,) = broken.with_failures()
+
+    assert results == []
+    assert sentence in found
+    assert SECRET not in found
+
+
+def test_without_a_key_the_sentence_says_which_variables_to_set(loading: Loading, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    _, (found,) = loading.with_failures()
+    assert "AWS_ACCESS_KEY_ID" in found
