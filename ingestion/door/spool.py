@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingestion.sources import frames
-from ingestion.sources.frames import batch_id_of
 
 # A file becomes one batch of the loader. Larger ones take longer to repeat after a crash, smaller ones cost more commits.
 FILE_BYTES = 256 << 20
@@ -136,18 +135,19 @@ class Spool:
         while True:
             file = self._file = self._file or _create(self._folder)
             with frames.locked(file.descriptor):
-                if not file.path.exists():  # the loader has sealed it
-                    self._leave()
-                    continue
-                written = _write(file.descriptor, pieces)
-                os.fdatasync(file.descriptor)
+                is_ours = file.path.exists()  # until the loader seals it
+                if is_ours:
+                    written = _write(file.descriptor, pieces)
+                    os.fdatasync(file.descriptor)
+            if not is_ours:
+                self._leave()
+                continue
             file.size += written
             self._measured = (self._measured[0], self._measured[1] + written)
-            batch_id = batch_id_of(file.path)
             if file.size >= self._file_bytes:
                 frames.seal(file.path)
                 self._leave()
-            return batch_id
+            return frames.batch_id_of(file.path)
 
     def _leave(self) -> None:
         """Write to this file no more; the loader seals it, and cuts off what a failed write has left."""
