@@ -67,7 +67,7 @@ class _Record:
     log: str
 
 
-NAMES = ("dagster-code", "dagster-webserver", "dagster-daemon", "dashboards", "api")
+NAMES = ("dagster-code", "dagster-webserver", "dagster-daemon", "api", "dashboards")
 # What answers 200 once the service serves; the port of the others accepts when they do.
 HEALTH_PATHS = {"dagster-webserver": "/server_info", "dashboards": "/_stcore/health", "api": HEALTH_PATH}
 

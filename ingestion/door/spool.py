@@ -107,10 +107,11 @@ class Spool:
                 return
             try:
                 batch_id = self._commit([entry.payload for entry in group])
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, callers wait for their answer and later ones for this thread
                 self._leave()
+                reason = error.strerror if isinstance(error, OSError) else None
                 for entry in group:
-                    entry.done.set_exception(SpoolFailedError(error.strerror or "the disk refused"))
+                    entry.done.set_exception(SpoolFailedError(reason or type(error).__name__))
             else:
                 for entry in group:
                     entry.done.set_result(batch_id)

@@ -111,3 +111,15 @@ class Ledger:
             column_names=["cluster_id", "topic", "epoch", "began_at"],
         )
         return epoch
+
+
+def summary(client: Client, settings: Settings) -> Sequence[Sequence[str | int]]:
+    """A row a partition and epoch: cluster, topic, partition, epoch, next offset, offsets without a message, offsets lost."""
+    ops = settings.database("ops")
+    return client.query(
+        "SELECT cluster_id, topic, partition, epoch, max(to_offset), sum(missing_count), sum(lost_count) FROM ("
+        f"SELECT cluster_id, topic, partition, epoch, to_offset, missing_count, 0 AS lost_count FROM {ops}.kafka_ranges"
+        f" WHERE batch_id IN (SELECT batch_id FROM {ops}.batches) LIMIT 1 BY batch_id, topic, partition"
+        f" UNION ALL SELECT cluster_id, topic, partition, epoch, to_offset, 0, to_offset - from_offset FROM {ops}.kafka_gaps"
+        ") GROUP BY cluster_id, topic, partition, epoch ORDER BY ALL"
+    ).result_rows

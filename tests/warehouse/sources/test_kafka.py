@@ -169,7 +169,8 @@ def test_offsets_that_the_broker_lost_before_they_were_read_are_recorded_and_rep
     assert loading.numbers() == {*range(10), *range(15, 20)}
 
 
-def test_no_broker_is_one_sentence_without_the_password(loading: Loading) -> None:
+def test_no_broker_is_one_sentence_without_the_password(loading: Loading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.sources.kafka.load.ANSWER_SECONDS", 1)
     update = {
         "kafka_brokers": f"127.0.0.1:{free_port()}",
         "kafka_security_protocol": "sasl_plaintext",

@@ -76,7 +76,7 @@ def test_what_is_loaded_is_not_read_again(loading: Loading, store: ObjectStore, 
     store.put(bucket, "events/x.jsonl", event(1).encode())
     loading.run()
     read: list[str] = []
-    monkeypatch.setattr(Reader, "chunks", lambda self, item: read.append(item.key))
+    monkeypatch.setattr(Reader, "chunks", lambda _, item: read.append(item.key))
 
     store.put(bucket, "events/x.jsonl", event(1).encode())  # the same once more: another time, the same content
 
