@@ -37,6 +37,8 @@ from warehouse.settings import Settings
 
 PRODUCERS = 4
 _START_SECONDS = 60.0
+# Some ten seconds of loading. Producers that are faster are held back from there on, so that the figure is one that lasts.
+_SPOOL_BYTES = 512 << 20
 _FILE_BODIES = 500  # of the reference; half a million events
 
 
@@ -175,7 +177,11 @@ class _Sending:
 def _door(own: Settings) -> Iterator[tuple[str, int]]:
     """The door of a deployment in a process of its own; where it listens."""
     port = _free_port()
-    environment = {"METERHOUSE_HOME": str(own.home), "METERHOUSE_DATABASE_PREFIX": own.database_prefix}
+    environment = {
+        "METERHOUSE_HOME": str(own.home),
+        "METERHOUSE_DATABASE_PREFIX": own.database_prefix,
+        "METERHOUSE_SPOOL_LIMIT_BYTES": str(_SPOOL_BYTES),
+    }
     command = ["/usr/bin/env", *(f"{name}={value}" for name, value in environment.items())]
     command += [sys.executable, "-m", "orchestration.api", "--port", str(port)]
     with (own.home / "door.log").open("wb") as log:

@@ -26,7 +26,7 @@ _INLINE_BYTES = 16_384
 # Of all requests that are being received or written at once, before unpacking; more have to wait outside.
 _IN_FLIGHT_BYTES = 256 << 20
 _RETRY_SOON_SECONDS = 1
-_RETRY_LATER_SECONDS = 15  # a full spool empties at the pace of loads
+_RETRY_LATER_SECONDS = 5  # a full spool empties at the pace of loads
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="meterhouse"'}
 
 

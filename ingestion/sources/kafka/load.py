@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from clickhouse_connect.driver.client import Client
@@ -72,7 +73,7 @@ def restart(client: Client, settings: Settings, topic: str) -> int:
 
 def _loaded(client: Client, settings: Settings, ledger: Ledger, starts: list[Start]) -> Iterator[LoadResult | SourceError]:
     with contextlib.closing(Reader(settings, starts)) as reader:
-        for batch in reader.batches():
+        for batch in _ahead(reader.batches()):
             batch_id = batch_id_of(ledger.cluster_id, batch.ranges)
             ledger.intend(batch.ranges, batch_id)
             yield loader.load_content(
@@ -84,6 +85,15 @@ def _loaded(client: Client, settings: Settings, ledger: Ledger, starts: list[Sta
                 source_name=SOURCE_NAME,
             )
         yield from reader.errors
+
+
+def _ahead(batches: Iterator[MessageBatch]) -> Iterator[MessageBatch]:
+    """The same batches, each read while the one before it loads: two are in memory at a time."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="kafka") as pool:
+        following = pool.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = pool.submit(next, batches, None)
+            yield batch
 
 
 class _Brokers:

@@ -27,7 +27,7 @@ SILENCE_SECONDS = 30.0  # without a message or an end; librdkafka connects anew 
 _POLL_SECONDS = 0.1
 _POLL_MESSAGES = 10_000
 # Of one batch, in memory, whatever the number of messages.
-BATCH_BYTES = 256 << 20
+BATCH_BYTES = 192 << 20
 # A topic that never ends is left for the next run after so many batches, once everything is read that was there at the start.
 _BATCHES_OF_A_RUN = 20
 
