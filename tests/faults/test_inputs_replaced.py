@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,26 +18,29 @@ from warehouse.settings import Settings
 BEFORE, AFTER = lines(range(10)), lines(range(100, 120))
 
 
+@pytest.mark.parametrize("reading", ["chunks", "table"])  # streamed through us, or fetched by the server
 def test_an_object_that_is_replaced_between_listing_and_reading(
-    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reading: str
 ) -> None:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
-    original = Reader.chunks
+    original = getattr(Reader, reading)
 
-    def replaced(self: Reader, item: Listed) -> Iterator[bytes]:
+    def replaced(self: Reader, item: Listed, **options: str) -> object:
         store.put("landing", item.key, AFTER.encode())
-        return original(self, item)
+        return original(self, item, **options)
 
     with running_store(tmp_path) as store:
         store.bucket("landing")
         store.put("landing", "1.jsonl", BEFORE.encode())
         loading = Loading(client=client, settings=settings.model_copy(update={"landing": "s3://landing", "s3_endpoint": store.endpoint}))
-        monkeypatch.setattr(Reader, "chunks", replaced)
-        results, (sentence,) = loading.with_failures()
+        with monkeypatch.context() as meanwhile:
+            if reading == "chunks":
+                meanwhile.setattr(Reader, "table", lambda *_, **__: None)
+            meanwhile.setattr(Reader, reading, replaced)
+            results, (sentence,) = loading.with_failures()
         assert results == []
         assert sentence.startswith("s3://landing/1.jsonl: replaced or removed while it was read")
-        monkeypatch.setattr(Reader, "chunks", original)
         loading.run()
     assert loading.numbers() == set(range(100, 120))
 

@@ -1,11 +1,11 @@
-"""How an object goes to the server: streamed as it is where it is lines, through a file where its end has to be looked at."""
+"""How an object goes to the server: fetched by it or streamed where it is lines, through a file where its end has to be looked at."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingestion.sources.content import Content, content_of
@@ -38,6 +38,22 @@ class StreamedObject:
         return self.store.chunks(self.item)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServedObject(StreamedObject):
+    """The same, fetched by the server itself. `table` holds a key: it is not shown."""
+
+    table: str = field(repr=False)
+
+    @property
+    def options(self) -> Mapping[str, str | int]:
+        """A store that the server does not reach is given up after seconds, not minutes."""
+        return {"s3_retry_attempts": 2, "s3_connect_timeout_ms": 3_000, "s3_request_timeout_ms": 60_000}
+
+    def require_unchanged(self) -> None:
+        """Make sure that the object is as it was listed."""
+        self.store.require_unchanged(self.item)
+
+
 def batch_id_of(item: Listed) -> str:
     """The id of an object's batch: the same while its name and its ETag are, whenever it was written."""
     text = "\n".join((item.bucket, item.key, item.etag, str(item.size)))
@@ -45,8 +61,10 @@ def batch_id_of(item: Listed) -> str:
 
 
 @contextmanager
-def content_of_object(store: ObjectStore, item: Listed, *, folder: Path) -> Iterator[Content]:
+def content_of_object(store: ObjectStore, item: Listed, *, folder: Path, is_served: bool) -> Iterator[Content]:
     """The content of an object, for the time of the block; `folder` takes a copy where one is needed.
+
+    Lines are fetched by the server where it can (`is_served` and a plain name), else streamed.
 
     zstd and Parquet are copied: a zstd frame that is cut off shows only at its end, and Parquet is read from there.
 
@@ -56,9 +74,14 @@ def content_of_object(store: ObjectStore, item: Listed, *, folder: Path) -> Iter
     """
     suffix = suffix_of(Path(item.key))
     if suffix in _STREAMED:
-        if _STREAMED[suffix] and not item.size:
-            raise InputError(f"{item.location}: cut off or not {_STREAMED[suffix]}; nothing of it was loaded, send it again whole")
-        yield StreamedObject(store=store, item=item, encoding=_STREAMED[suffix])
+        encoding = _STREAMED[suffix]
+        if encoding and not item.size:
+            raise InputError(f"{item.location}: cut off or not {encoding}; nothing of it was loaded, send it again whole")
+        table = store.table(item, packing=encoding or "none") if is_served else None
+        if table is None:
+            yield StreamedObject(store=store, item=item, encoding=encoding)
+        else:
+            yield ServedObject(store=store, item=item, encoding=encoding, table=table)
         return
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / f"{batch_id_of(item)}{suffix}"

@@ -8,8 +8,9 @@ from clickhouse_connect.driver.client import Client
 
 from ingestion import loader
 from ingestion.loader import LoadResult
+from ingestion.sources.content import NotServedError
 from ingestion.sources.objects.content import batch_id_of, content_of_object
-from ingestion.sources.objects.store import ObjectStore
+from ingestion.sources.objects.store import Listed, ObjectStore
 from ingestion.sources.seen import Memory, new_or_changed
 from warehouse.errors import InputError
 from warehouse.settings import Settings
@@ -25,15 +26,23 @@ def load_new(client: Client, settings: Settings) -> Iterator[LoadResult | InputE
         SettingsError: METERHOUSE_LANDING names no bucket.
     """
     store = ObjectStore(settings)
+    is_served = True
     with Memory(client, settings) as memory:
         for item in new_or_changed(client, settings, store.listed()):
             try:
-                with content_of_object(store, item, folder=settings.home / "incoming") as content:
-                    result = loader.load_content(
-                        client, settings, content, batch_id=batch_id_of(item), location=item.location, source_name=SOURCE_NAME
-                    )
+                try:
+                    result = _loaded(client, settings, store, item, is_served=is_served)
+                except NotServedError:
+                    # It may be this object, or that the server does not reach the store: then the others would wait for nothing too.
+                    is_served = False
+                    result = _loaded(client, settings, store, item, is_served=False)
             except InputError as error:
                 yield error
                 continue
             memory.remember(item, result.batch_id)
             yield result
+
+
+def _loaded(client: Client, settings: Settings, store: ObjectStore, item: Listed, *, is_served: bool) -> LoadResult:
+    with content_of_object(store, item, folder=settings.home / "incoming", is_served=is_served) as content:
+        return loader.load_content(client, settings, content, batch_id=batch_id_of(item), location=item.location, source_name=SOURCE_NAME)

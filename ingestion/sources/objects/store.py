@@ -6,6 +6,7 @@ METERHOUSE_S3_ENDPOINT names a store that is not AWS. Errors say what failed, ne
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from ingestion.sources.errors import SourceError
 from ingestion.sources.files import OBJECT_PREFIX, SUFFIXES
 from ingestion.sources.hashing import CHUNK_BYTES
+from ingestion.sql.literals import text
 from warehouse.errors import InputError, SettingsError
 from warehouse.settings import Settings
 
@@ -28,6 +30,7 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _ATTEMPTS = 4
 _PAGE_KEYS = 1_000  # of a listing; no store gives more at once
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9/._=-]+")
 _CHANGED = ("NoSuchKey", "404", "PreconditionFailed", "412")
 
 
@@ -107,6 +110,33 @@ class ObjectStore:
                 while chunk := body.read(CHUNK_BYTES):
                     yield chunk
 
+    def require_unchanged(self, item: Listed) -> None:
+        """Make sure that an object is as it was listed.
+
+        Raises:
+            InputError: it has been replaced or removed since.
+            SourceError: the store does not answer or refuses.
+        """
+        with self._explained(item.location):
+            found = self._client.head_object(Bucket=item.bucket, Key=item.key)
+        if (found["ETag"], found["LastModified"]) != (item.etag, item.modified_at):
+            raise _replaced(item.location)
+
+    def table(self, item: Listed, *, packing: str) -> str | None:
+        """SQL of a table with a row a line of an object, for the server to read it; None where it cannot.
+
+        The text holds a key of the store. The server hides it in its log, its processes and its errors.
+        """
+        if not _PLAIN_KEY.fullmatch(item.key):
+            return None  # s3() would take some characters for patterns
+        found = self._session.get_credentials()
+        if found is None:
+            return None
+        own = found.get_frozen_credentials()
+        url = f"{self._client.meta.endpoint_url}/{item.bucket}/{item.key}"
+        proof = [own.access_key, own.secret_key, *([own.token] if own.token else [])]
+        return f"s3({', '.join(map(text, [url, *proof, 'LineAsString', 'line String', packing]))})"
+
     @contextmanager
     def _explained(self, location: str) -> Iterator[None]:
         try:
@@ -114,7 +144,7 @@ class ObjectStore:
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "unknown"))
             if code in _CHANGED:
-                raise InputError(f"{location}: replaced or removed while it was read; nothing of it was loaded") from None
+                raise _replaced(location) from None
             raise SourceError(f"{location}: the object store refused ({code}); check the bucket and the rights of the AWS key") from None
         except NoCredentialsError:
             raise SourceError(f"{location}: no key for the object store; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from None
@@ -122,3 +152,7 @@ class ObjectStore:
             raise SourceError(f"{location}: the object store broke off in the middle; nothing of it was loaded") from None
         except (BotoCoreError, HTTPError, TimeoutError, socket.gaierror) as error:
             raise SourceError(f"{location}: the object store does not answer ({type(error).__name__}); is its URL right?") from None
+
+
+def _replaced(location: str) -> InputError:
+    return InputError(f"{location}: replaced or removed while it was read; nothing of it was loaded, the next run takes the new one")

@@ -69,6 +69,35 @@ def test_objects_of_every_format_are_loaded_once(loading: Loading, store: Object
     assert not list((loading.settings.home / "incoming").iterdir())
 
 
+def test_the_server_reads_lines_itself_and_shows_no_key(
+    loading: Loading, store: ObjectStore, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(bucket, "events/1.jsonl", lines(range(1000)).encode())
+    store.put(bucket, "events/2.jsonl.gz", gzip.compress(lines(range(1000, 2000)).encode() + b"not json\n"))
+    monkeypatch.setattr(Reader, "chunks", lambda *_: pytest.fail("streamed"))
+
+    assert [(result.accepted, result.rejected) for result in loading.run()] == [(1000, 0), (1000, 1)]
+    assert loading.numbers() == set(range(2000))
+    assert loading.rows("SELECT line_number FROM {ops}.rejected_events") == [(1001,)]
+    server = loading.settings.home / "warehouse"
+    assert SECRET not in (server / "server.log").read_text(errors="replace")
+
+
+def test_what_the_server_cannot_read_is_streamed(
+    loading: Loading, store: ObjectStore, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(bucket, "events/a {1,2}*.jsonl", event(1).encode())  # s3() would take it for a pattern
+    loading.run()
+    assert loading.numbers() == {1}
+
+    monkeypatch.setattr(
+        Reader, "table", lambda *_, **__: f"s3('http://127.0.0.1:{free_port()}/b/k', 'x', 'y', 'LineAsString', 'line String')"
+    )
+    store.put(bucket, "events/2.jsonl", event(2).encode())
+    loading.run()
+    assert loading.numbers() == {1, 2}
+
+
 def test_what_is_loaded_is_not_read_again(loading: Loading, store: ObjectStore, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.sources.objects.store._PAGE_KEYS", 2)
     for number in range(2, 6):
