@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     database_prefix: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
     control_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL of the control store.")
     landing: str | None = Field(default=None, description="Folder or s3://bucket/prefix that `run` watches for event files.")
+    landing_is_ordered: bool = Field(default=False, description="Whether new objects sort after all that are older than a day.")
     s3_endpoint: str | None = Field(default=None, description="URL of an object store that is not AWS; keys come from AWS_*.")
     kafka_brokers: str | None = Field(default=None, description="host:port,host:port of the brokers that `run` reads.")
     kafka_topics: str = Field(default="", description="Topics of events, separated by commas.")

@@ -46,8 +46,26 @@ def new_or_changed(client: Client, settings: Settings, inputs: Iterable[T]) -> I
         yield from (item for item in some if known.get(item.location) != item.fingerprint)
 
 
+def settled_before(client: Client, settings: Settings, prefix: str) -> str:
+    """The location up to which everything under a prefix is loaded for a day and longer; empty where there is none.
+
+    Whoever names inputs in the order of time, late by less than a day, needs to be asked only for those that sort after it.
+    One that could not be loaded is asked for again for as long as it cannot.
+    """
+    found: tuple[str, str] = tuple(
+        client.query(
+            "SELECT maxIf(location, notEmpty(batch) AND seen < now() - INTERVAL 1 DAY), minIf(location, empty(batch))"
+            " FROM (SELECT location, argMax(batch_id, seen_at) AS batch, max(seen_at) AS seen"
+            f" FROM {settings.database('ops')}.seen_inputs WHERE startsWith(location, {{prefix:String}}) GROUP BY location)",
+            parameters={"prefix": prefix},
+        ).result_rows[0]
+    )
+    last, failing = found
+    return last if not failing or last < failing else ""
+
+
 class Memory:
-    """Remembers inputs whose batch is loaded; all are written at the end of the block, however it ends."""
+    """Remembers inputs that were looked at; all are written at the end of the block, however it ends."""
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
@@ -61,7 +79,7 @@ class Memory:
         self._write()
 
     def remember(self, item: Input, batch_id: str) -> None:
-        """Note that this state of the input is in a batch."""
+        """Note that this state of the input is in a batch; an empty id says that it could not be loaded."""
         self._rows.append((item.location, item.fingerprint, batch_id, datetime.now(UTC)))
         if len(self._rows) >= _WRITTEN_AT_ONCE:
             self._write()

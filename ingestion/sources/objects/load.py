@@ -11,7 +11,7 @@ from ingestion.loader import LoadResult
 from ingestion.sources.content import NotServedError
 from ingestion.sources.objects.content import batch_id_of, content_of_object
 from ingestion.sources.objects.store import Listed, ObjectStore
-from ingestion.sources.seen import Memory, new_or_changed
+from ingestion.sources.seen import Memory, new_or_changed, settled_before
 from warehouse.errors import InputError
 from warehouse.settings import Settings
 
@@ -26,9 +26,10 @@ def load_new(client: Client, settings: Settings) -> Iterator[LoadResult | InputE
         SettingsError: METERHOUSE_LANDING names no bucket.
     """
     store = ObjectStore(settings)
+    after = settled_before(client, settings, store.location) if settings.landing_is_ordered else ""
     is_served = True
     with Memory(client, settings) as memory:
-        for item in new_or_changed(client, settings, store.listed()):
+        for item in new_or_changed(client, settings, store.listed(after=after)):
             try:
                 try:
                     result = _loaded(client, settings, store, item, is_served=is_served)
@@ -37,6 +38,7 @@ def load_new(client: Client, settings: Settings) -> Iterator[LoadResult | InputE
                     is_served = False
                     result = _loaded(client, settings, store, item, is_served=False)
             except InputError as error:
+                memory.remember(item, "")
                 yield error
                 continue
             memory.remember(item, result.batch_id)

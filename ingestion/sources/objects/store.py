@@ -76,15 +76,23 @@ class ObjectStore:
             self._session = boto3.session.Session()
             self._client: Any = self._session.client("s3", endpoint_url=self.endpoint, config=config)
 
-    def listed(self) -> Iterator[Listed]:
-        """The event objects under the prefix, in the order of their keys.
+    @property
+    def location(self) -> str:
+        """URL of the prefix."""
+        return f"{OBJECT_PREFIX}{self.bucket}/{self.prefix}"
+
+    def listed(self, *, after: str = "") -> Iterator[Listed]:
+        """The event objects under the prefix, in the order of their keys; only those that sort after a location where one is given.
 
         Raises:
             SourceError: the store does not answer or refuses.
         """
-        with self._explained(f"{OBJECT_PREFIX}{self.bucket}/{self.prefix}"):
+        with self._explained(self.location):
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=self.prefix, PaginationConfig={"PageSize": _PAGE_KEYS}
+                Bucket=self.bucket,
+                Prefix=self.prefix,
+                StartAfter=after.removeprefix(f"{OBJECT_PREFIX}{self.bucket}/"),
+                PaginationConfig={"PageSize": _PAGE_KEYS},
             )
             for page in pages:
                 for found in page.get("Contents", []):

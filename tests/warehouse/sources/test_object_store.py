@@ -15,6 +15,7 @@ import pytest
 import zstandard
 from clickhouse_connect.driver.client import Client
 
+from ingestion.sources.objects.store import Listed
 from ingestion.sources.objects.store import ObjectStore as Reader
 from tests.sources_bench.deployments import Loading
 from tests.sources_bench.events import event, lines
@@ -111,6 +112,44 @@ def test_what_is_loaded_is_not_read_again(loading: Loading, store: ObjectStore, 
 
     assert loading.run() == []
     assert read == []
+
+
+def test_objects_in_the_order_of_time_are_listed_only_from_yesterday_on(
+    loading: Loading, store: ObjectStore, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordered = Loading(client=loading.client, settings=loading.settings.model_copy(update={"landing_is_ordered": True}))
+    starts: list[str] = []
+    original = Reader.listed
+
+    def listed(self: Reader, *, after: str = "") -> Iterator[Listed]:
+        starts.append(after)
+        return original(self, after=after)
+
+    monkeypatch.setattr(Reader, "listed", listed)
+    for number in range(1, 4):
+        store.put(bucket, f"events/{number}.jsonl", event(number).encode())
+    assert len(ordered.run()) == 3
+    seen = f"{loading.settings.database('ops')}.seen_inputs"
+
+    def two_days_ago(condition: str) -> None:
+        older = f"SELECT location, fingerprint, batch_id, seen_at - INTERVAL 2 DAY FROM {seen} WHERE {condition}"
+        loading.client.command(f"INSERT INTO {seen} {older}")
+        loading.client.command(
+            f"ALTER TABLE {seen} DELETE WHERE {condition} AND seen_at > now() - INTERVAL 1 DAY SETTINGS mutations_sync = 2"
+        )
+
+    two_days_ago("location NOT LIKE '%/3.jsonl'")
+    store.put(bucket, "events/4.jsonl.gz", b"")
+    store.put(bucket, "events/5.jsonl", event(5).encode())
+
+    results, unreadable = ordered.with_failures()
+    assert ([result.accepted for result in results], len(unreadable)) == ([1], 1)
+    two_days_ago("true")
+    store.put(bucket, "events/4.jsonl.gz", gzip.compress(event(4).encode()))
+    ordered.run()
+
+    assert starts == ["", f"s3://{bucket}/events/2.jsonl", ""], "one that could not be loaded is never passed over"
+    assert loading.numbers() == {1, 2, 3, 4, 5}
 
 
 def test_a_replaced_object_is_loaded_again_and_what_came_before_counts_once(loading: Loading, store: ObjectStore, bucket: str) -> None:
