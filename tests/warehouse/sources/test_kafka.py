@@ -87,7 +87,7 @@ def test_messages_may_hold_several_lines_bad_lines_or_nothing(loading: Loading, 
     assert loading.run() == []
 
 
-def test_a_partition_that_is_added_later_is_read_from_its_beginning(loading: Loading, broker: Broker, topic: str) -> None:
+def test_a_topic_that_is_added_later_is_read_from_its_beginning(loading: Loading, broker: Broker, topic: str) -> None:
     other = f"{topic}-b"
     broker.create(other, partitions=1)
     broker.send(topic, [event(1)])
