@@ -155,9 +155,13 @@ class _Sending:
             while time.perf_counter() - self.started < self._seconds and self._failure is None:
                 body = self._lines.body(number)
                 asked = time.perf_counter()
-                connection.request("POST", "/v1/events", body=body, headers=self._headers)
-                reply = connection.getresponse()
-                text = reply.read()
+                try:
+                    connection.request("POST", "/v1/events", body=body, headers=self._headers)
+                    reply = connection.getresponse()
+                    text = reply.read()
+                except (OSError, http.client.HTTPException):
+                    connection.close()  # as any client: connect anew and send again
+                    continue
                 with self._lock:
                     if reply.status == 202:
                         number += 1

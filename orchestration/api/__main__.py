@@ -11,6 +11,8 @@ from warehouse.settings import load_settings
 
 # Connections that wait to be accepted: producers that all come back at once after a restart.
 _BACKLOG = 2048
+# Longer than any Retry-After of ours: who was told to wait finds the connection open.
+_KEEP_ALIVE_SECONDS = 75
 
 
 def main() -> None:
@@ -26,6 +28,7 @@ def main() -> None:
         access_log=False,
         server_header=False,
         backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=10,
     )
 
