@@ -13,6 +13,7 @@ from tests.sources_bench.brokers import Broker, running_broker
 from tests.sources_bench.deployments import Loading
 from tests.sources_bench.events import event
 from tests.sources_bench.object_stores import VARIABLES, running_store
+from tests.sources_bench.servers import wait_until
 from warehouse.settings import Settings
 
 
@@ -79,6 +80,27 @@ def test_a_broker_that_stalls_while_it_is_read_is_waited_for(client: Client, set
     thread.join()
     assert sum(results) == 5_000
     assert loading.numbers() == set(range(5_000))
+
+
+def test_a_broker_that_restarts_while_it_is_read_is_read_on(client: Client, settings: Settings, durable: Broker) -> None:
+    loading = reading(client, settings, durable)
+    durable.create("events")
+    for first in range(0, 2_000, 100):  # as many fetches at least
+        durable.send("events", [event(number) for number in range(first, first + 100)])
+    small = Loading(client=client, settings=loading.settings.model_copy(update={"kafka_batch_messages": 100}))
+    accepted: list[int] = []
+
+    def load() -> None:
+        accepted.extend(result.accepted for result in small.run())
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    wait_until(lambda: len(loading.rows("SELECT batch_seq FROM {ops}.batches")) >= 2)
+    durable.kill()
+    durable.start()
+    thread.join()
+    assert sum(accepted) == 2_000
+    assert loading.numbers() == set(range(2_000))
 
 
 def test_messages_that_are_delivered_twice_count_once(client: Client, settings: Settings, forgetful: Broker) -> None:

@@ -7,7 +7,6 @@ a new one has come shows in each run. While a batch loads, the library goes on r
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -28,8 +27,9 @@ _POLL_SECONDS = 0.1
 _POLL_MESSAGES = 10_000
 # Of one batch, in memory, whatever the number of messages.
 BATCH_BYTES = 192 << 20
-# A topic that never ends is left for the next run after so many batches, once everything is read that was there at the start.
-_BATCHES_OF_A_RUN = 20
+# A topic that never ends is left for the next run after so many messages, once everything is read that was there at the start.
+# Some minutes of loading: a run has to come to its tables too.
+_MESSAGES_OF_A_RUN = 20_000_000
 
 
 class ReadError(SourceError):
@@ -91,11 +91,16 @@ class Reader:
 
     def __init__(self, settings: Settings, starts: Sequence[Start]) -> None:
         self._batch_messages = settings.kafka_batch_messages
-        self._readings = {(start.partition.topic, start.partition.number): _reading(start) for start in starts}
+        self._readings: dict[tuple[str | None, int | None], _Reading] = {
+            (start.partition.topic, start.partition.number): _reading(start) for start in starts
+        }
         self._consumer = Consumer(configuration(settings))
         # The message before the first is read once more, to see that it is still the one that was loaded.
         self._consumer.assign(
-            [TopicPartition(topic, number, item.next - (item.anchor is not None)) for (topic, number), item in self._readings.items()]
+            [
+                TopicPartition(item.partition.topic, item.partition.number, item.next - (item.anchor is not None))
+                for item in self._readings.values()
+            ]
         )
 
     def close(self) -> None:
@@ -109,12 +114,13 @@ class Reader:
 
     def batches(self) -> Iterator[MessageBatch]:
         """Everything there is, and as much more as arrives meanwhile within bounds."""
-        for number in itertools.count(1):
+        messages, is_over = 0, False
+        while not is_over:
             batch = self._batch()
+            messages += sum(found.message_count for found in batch.ranges)
+            is_over = self._has_ended(is_enough=messages >= _MESSAGES_OF_A_RUN)
             if batch.ranges:
                 yield batch
-            if self._has_ended(is_enough=number >= _BATCHES_OF_A_RUN):
-                return
 
     def _has_ended(self, *, is_enough: bool) -> bool:
         return all(
@@ -145,8 +151,10 @@ class Reader:
         readings = self._readings
         for message in messages:
             topic, number, offset = message.topic(), message.partition(), message.offset()
-            item = readings[topic or "", number or 0]
+            item = readings.get((topic, number))
             failure = message.error()
+            if item is None:
+                continue  # about no partition, such as a lost connection: it is made anew, or silence will tell
             if failure is not None:
                 _note(item, failure)
                 continue

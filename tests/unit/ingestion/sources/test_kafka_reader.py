@@ -116,8 +116,14 @@ def test_a_broker_that_gives_nothing_is_an_error_after_a_while() -> None:
     assert "the broker gives nothing from offset 1 on" in sentence
 
 
+def test_a_connection_that_is_lost_is_no_end() -> None:
+    lost = Message(error=KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    (batch,), errors = read([message(0), lost], [lost, message(1), failure(END)])
+    assert (batch.ranges[0].end, errors) == (2, [])
+
+
 def test_a_topic_that_never_ends_is_left_after_what_was_there_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_BATCHES_OF_A_RUN", 2)
+    monkeypatch.setattr(reader, "_MESSAGES_OF_A_RUN", 2)
     polls = [[message(offset)] for offset in range(100)]
     batches, errors = read(*polls, starts=[start(end=5)], most=1)
     assert (len(batches), errors) == (5, [])
