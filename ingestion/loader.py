@@ -21,7 +21,7 @@ from clickhouse_connect.driver.summary import QuerySummary
 
 from ingestion import batches
 from ingestion.repeats import find_repeats
-from ingestion.sources.content import Content, content_of
+from ingestion.sources.content import Content, NotServedError, ServedContent, content_of
 from ingestion.sources.files import suffix_of
 from ingestion.sources.hashing import content_hash
 from ingestion.sql import moving
@@ -171,7 +171,10 @@ class _Load:
         self._client.command(self._stage.removal())
 
     def _send(self, content: Content) -> None:
-        """Stream the file into the stage, where each line becomes a row."""
+        """Bring the content into the stage, where each line becomes a row: fetched by the server, or streamed."""
+        if isinstance(content, ServedContent):
+            self._fetch(content)
+            return
         statement = (
             f"INSERT INTO {self._stage.lines} (line_number, line) SELECT rowNumberInAllBlocks() + 1, {content.line}"
             f" FROM input('{content.structure}') FORMAT {content.format}"
@@ -192,6 +195,16 @@ class _Load:
                     f"{self._location}: cut off, damaged or not {content.encoding}; nothing of it was loaded, send it again whole"
                 ) from error
             raise WarehouseError(f"{self._location}: {error}; nothing of it was loaded") from error
+
+    def _fetch(self, content: ServedContent) -> None:
+        statement = (
+            f"INSERT INTO {self._stage.lines} (line_number, line) SELECT rowNumberInAllBlocks() + 1, {content.line} FROM {content.table}"
+        )
+        try:
+            self._run(statement, {**_READ_OPTIONS, **content.options})
+        except ClickHouseError as error:
+            raise NotServedError(f"{self._location}: the warehouse cannot fetch it; nothing of it was loaded") from error
+        content.require_unchanged()
 
     def _read_odd_lines(self) -> None:
         """Read what could not be read at sight, where there is any."""

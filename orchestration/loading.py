@@ -1,20 +1,27 @@
-"""Loads event files: the ones a person names, and the ones in the landing zone. The loader itself is ingestion's.
+"""Loads events: files that a person names, and what is new in the configured sources. The loader itself is ingestion's.
 
 Callers hold the pipeline's lease: two loads at once would both pass the identity check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
 from ingestion import loader
 from ingestion.loader import LoadResult
-from ingestion.sources import files
-from warehouse.errors import InputError
+from ingestion.sources import files, kafka, landing, objects, spool
+from ingestion.sources.errors import SourceError
+from warehouse.errors import InputError, SettingsError
 from warehouse.settings import Settings
+
+# What a source gives: a result a batch, and the error of each input that cannot be loaded. It raises where it cannot go on.
+Drain = Callable[[Client, Settings], Iterator[LoadResult | InputError | SourceError]]
+
+# In this order. Each is nothing where it is not configured.
+SOURCES: tuple[Drain, ...] = (landing.drain, objects.drain, kafka.drain, spool.drain)
 
 
 def load_paths(client: Client, settings: Settings, paths: Sequence[Path]) -> Iterator[LoadResult]:
@@ -29,21 +36,25 @@ def load_paths(client: Client, settings: Settings, paths: Sequence[Path]) -> Ite
         yield loader.load_file(client, settings, path)
 
 
-def load_landing(client: Client, settings: Settings) -> tuple[list[LoadResult], list[str]]:
-    """Load what is new in the landing zone. A file that cannot be loaded does not hold up the others.
+def load_sources(client: Client, settings: Settings, sources: Sequence[Drain] = SOURCES) -> tuple[list[LoadResult], list[str]]:
+    """Load what is new in all sources. Neither an input that cannot be loaded nor a source that fails holds up the others.
+
+    Raises:
+        WarehouseError: the warehouse failed, which is no source's fault; what was loaded before stays loaded.
 
     Returns:
-        One result a file that was loaded now, and a sentence for each file that could not be.
+        One result a batch that was loaded now, and a sentence for each input or source that could not be read.
     """
     loader.recover(client, settings)
     results: list[LoadResult] = []
     unreadable: list[str] = []
-    for path in files.landing(settings):
+    for drain in sources:
         try:
-            result = loader.load_file(client, settings, path)
-        except InputError as error:
+            for item in drain(client, settings):
+                if not isinstance(item, LoadResult):
+                    unreadable.append(str(item))
+                elif not item.already_loaded:
+                    results.append(item)
+        except (InputError, SettingsError, SourceError) as error:
             unreadable.append(str(error))
-            continue
-        if not result.already_loaded:
-            results.append(result)
     return results, unreadable

@@ -32,7 +32,7 @@ class RebuildRange:
 
 
 def run_tick(deployment: Deployment, gate: QualityGate, *, as_of: datetime | None = None, rebuild: RebuildRange | None = None) -> RunReport:
-    """One tick: landing zone → raw → models → checks → commit. Repeating it without new input changes nothing.
+    """One tick: sources → raw → models → checks → commit. Repeating it without new input changes nothing.
 
     The warehouse runs, its tables exist, and the caller holds the pipeline's lease.
 
@@ -47,7 +47,7 @@ def run_tick(deployment: Deployment, gate: QualityGate, *, as_of: datetime | Non
         MeterhouseError: a step failed.
 
     Returns:
-        What it did; `unreadable` names files of the landing zone that it left out.
+        What it did; `unreadable` names what it left out: files, objects and sources.
     """
     return _execute(deployment, gate, "tick", {"ops__ticks": _tick_config(as_of, rebuild)})
 

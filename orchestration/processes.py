@@ -26,6 +26,7 @@ from typing import Any
 
 from dashboards import serve
 from orchestration import dagster_home
+from orchestration.api import HEALTH_PATH
 from orchestration.session import start_and_keep, stop
 from warehouse import embedded
 from warehouse.client import endpoint
@@ -66,9 +67,9 @@ class _Record:
     log: str
 
 
-NAMES = ("dagster-code", "dagster-webserver", "dagster-daemon", "dashboards")
+NAMES = ("dagster-code", "dagster-webserver", "dagster-daemon", "api", "dashboards")
 # What answers 200 once the service serves; the port of the others accepts when they do.
-HEALTH_PATHS = {"dagster-webserver": "/server_info", "dashboards": "/_stcore/health"}
+HEALTH_PATHS = {"dagster-webserver": "/server_info", "dashboards": "/_stcore/health", "api": HEALTH_PATH}
 
 
 def up(settings: Settings) -> list[ServiceState]:
@@ -122,6 +123,8 @@ def _command(name: str, *, port: int | None, code_port: int | None) -> list[str]
             return [*python, "dagster._daemon", "run", *code]
         case "dashboards" if port is not None:
             return serve.command(port)
+        case "api":
+            return [*python, "orchestration.api", "--port", str(port)]
     raise ValueError(f"no service {name!r}")
 
 
@@ -132,7 +135,7 @@ def _started(settings: Settings, name: str, *, code_port: int | None = None) -> 
         if _is_alive(record):
             return record
         _stop(record)  # its main process is gone; what it left behind must not serve beside the new one
-    port = None if name == "dagster-daemon" else _free_port()
+    port = _port_for(settings, name)
     log = settings.home / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
@@ -280,6 +283,13 @@ def _write(settings: Settings, record: _Record) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(asdict(record)))
     fresh.replace(path)
+
+
+def _port_for(settings: Settings, name: str) -> int | None:
+    """Producers keep the address of the API, so it may be fixed; nobody else asks for a port."""
+    if name == "dagster-daemon":
+        return None
+    return settings.api_port if name == "api" and settings.api_port else _free_port()
 
 
 def _free_port() -> int:

@@ -36,7 +36,7 @@ class RunReport:
     """The parts of a run that have happened so far."""
 
     loads: list[LoadResult] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)  # a sentence for each file of the landing zone that could not be loaded
+    unreadable: list[str] = field(default_factory=list)  # a sentence for each input or source that could not be read
     published: dict[str, int] = field(default_factory=dict)  # rows by table
     control_revision: int = 0  # of the control store, before it was published
     tick: Tick | None = None

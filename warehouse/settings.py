@@ -34,7 +34,21 @@ class Settings(BaseSettings):
     analyst_password: SecretStr = Field(default=SecretStr(""), description="Password of analyst_user.")
     database_prefix: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
     control_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL of the control store.")
-    landing: str | None = Field(default=None, description="Folder that `run` watches for event files.")
+    landing: str | None = Field(default=None, description="Folder or s3://bucket/prefix that `run` watches for event files.")
+    landing_is_ordered: bool = Field(default=False, description="Whether new objects sort after all that are older than a day.")
+    s3_endpoint: str | None = Field(default=None, description="URL of an object store that is not AWS; keys come from AWS_*.")
+    kafka_brokers: str | None = Field(default=None, description="host:port,host:port of the brokers that `run` reads.")
+    kafka_topics: str = Field(default="", description="Topics of events, separated by commas.")
+    kafka_security_protocol: str | None = Field(default=None, description="plaintext, ssl, sasl_plaintext or sasl_ssl.")
+    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr = SecretStr("")
+    kafka_properties: Path | None = Field(default=None, description="File of further librdkafka properties, name=value a line.")
+    kafka_batch_messages: int = Field(default=500_000, ge=1, description="Of one batch; more cost memory, fewer cost commits.")
+    api_host: str = Field(default="127.0.0.1", description="Address that the HTTP doors listen on.")
+    api_port: int | None = Field(default=None, ge=1, le=65_535, description="Their port; a free one where not set.")
+    spool_limit_bytes: int = Field(default=8 << 30, ge=1 << 20, description="Events received and not loaded yet; beyond it 429.")
+    request_limit_bytes: int = Field(default=32 << 20, ge=1 << 10, description="Of one request's body, unpacked; beyond it 413.")
     clock: Literal["event", "wall"] = "event"
     now_text: str | None = Field(default=None, alias="METERHOUSE_NOW", description="Instant that tests use as now.")
 

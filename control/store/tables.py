@@ -272,3 +272,15 @@ leases = Table(
     Column("renewals", BigInteger, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
 )
+
+# Who may use the HTTP doors. The key itself is not here, only what it is recognised by.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", Text, nullable=False),  # separated by spaces
+    Column("secret_hash", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant, nullable=True),
+)

@@ -11,6 +11,7 @@ from pathlib import Path
 from warehouse.errors import InputError
 from warehouse.settings import Settings
 
+OBJECT_PREFIX = "s3://"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 
 
@@ -46,12 +47,12 @@ def event_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def landing(settings: Settings) -> list[Path]:
-    """The event files of METERHOUSE_LANDING in sorted path order, loaded or not; none where it is not set.
+    """The event files of METERHOUSE_LANDING in sorted path order, loaded or not; none where it names no folder of this machine.
 
     Raises:
         InputError: the folder does not exist.
     """
-    if not settings.landing:
+    if not settings.landing or settings.landing.startswith(OBJECT_PREFIX):
         return []
     folder = Path(settings.landing)
     if not folder.is_dir():

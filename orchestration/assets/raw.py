@@ -1,4 +1,4 @@
-"""What is written to raw: events of the landing zone, the catalog, and what the control store decided."""
+"""What is written to raw: events of all sources, the catalog, and what the control store decided."""
 
 # No postponed annotations: Dagster reads the types of configuration and resources from the functions themselves.
 
@@ -11,7 +11,7 @@ from dagster import AssetsDefinition, AssetSpec, Config, MaterializeResult, Reso
 
 from control.services.publish import publish, reached
 from orchestration.catalog import apply_folder
-from orchestration.loading import load_landing
+from orchestration.loading import load_sources
 from orchestration.report import PipelineRun
 
 
@@ -34,15 +34,15 @@ def raw_assets(tables: Sequence[str]) -> list[AssetsDefinition]:
     @multi_asset(
         specs=_specs(events, kind="files"),
         name="raw_events",
-        description="Events of the landing zone that are not loaded yet, each exactly once.",
+        description="Events of all sources that are not loaded yet, each exactly once.",
     )
     def raw_events(
         run: ResourceParam[PipelineRun],
     ) -> Iterator[MaterializeResult[Any]]:
         with run.deployment.warehouse() as client:
-            run.report.loads, run.report.unreadable = load_landing(client, run.deployment.settings)
+            run.report.loads, run.report.unreadable = load_sources(client, run.deployment.settings)
         loaded = {
-            "files": len(run.report.loads),
+            "batches": len(run.report.loads),
             "rows_read": sum(load.rows_read for load in run.report.loads),
             "rows_accepted": sum(load.accepted for load in run.report.loads),
             "rows_rejected": sum(load.rejected for load in run.report.loads),

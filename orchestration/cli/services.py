@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(output: FormatOption = None) -> None:
-    """Start warehouse, Dagster and dashboards; what runs already is left alone."""
+    """Start warehouse, Dagster, dashboards and API; what runs already is left alone."""
     with open_warehouse(deployment()):  # so that dashboards find their tables
         states = processes.up(deployment().settings)
     _show(states, output)

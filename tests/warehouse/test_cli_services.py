@@ -16,7 +16,7 @@ import pytest
 
 from tests.command_line import Home
 
-SERVICES = ["warehouse", "dagster-code", "dagster-webserver", "dagster-daemon", "dashboards"]
+SERVICES = ["warehouse", "dagster-code", "dagster-webserver", "dagster-daemon", "api", "dashboards"]
 NOTHING = {"state": "stopped", "url": None, "pid": None, "log": None}
 
 
@@ -61,6 +61,7 @@ def test_up_starts_everything_once_and_down_leaves_nothing(home: Home) -> None:
     assert status == 200
     assert {"tick", "month_close", "push"} <= set(re.findall(r'"name":\s*"(\w+)"', jobs))
     assert get(urls["dashboards"])[0] == 200
+    assert get(f"{urls['api']}/healthz")[0] == 200
 
     assert processes_of(home)
     assert [row["state"] for row in home.rows("down")] == ["stopped"] * len(SERVICES)

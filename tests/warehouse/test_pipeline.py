@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 from control.settings import ControlSettings
 from orchestration.catalog import apply_folder
 from orchestration.deployment import Deployment
-from orchestration.loading import load_landing
+from orchestration.loading import load_sources
 from orchestration.quality.gate import QualityGate, open_gate
 from orchestration.report import CheckFailedError, RunReport
 from tests.pipeline import RebuildRange, close_month, run_tick
@@ -155,7 +155,7 @@ def test_rows_that_the_ledger_does_not_know_fail_the_tick(deployment: Deployment
     (landing / "1.jsonl").write_text(event(1) + "\n")
     raw = deployment.settings.database("raw")
     with deployment.alone("a test"):
-        load_landing(client, deployment.settings)
+        load_sources(client, deployment.settings)
         client.command(f"INSERT INTO {raw}.usage_events SELECT * FROM {raw}.usage_events")
         with pytest.raises(CheckFailedError, match=r"raw_holds_what_batches_accepted"):
             run_tick(deployment, gate)
