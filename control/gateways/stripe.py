@@ -455,7 +455,16 @@ def _seen(invoice: stripe.Invoice) -> GatewayInvoice:
     status, nothing = _STATUS[invoice.status or "draft"], money(0)
     if status is GatewayInvoiceStatus.DRAFT:
         total = money(invoice.total)
-        return GatewayInvoice(gateway_invoice_id=invoice.id, status=status, total=total, paid=nothing, from_balance=nothing, due=total)
+        return GatewayInvoice(
+            gateway_invoice_id=invoice.id,
+            status=status,
+            total=total,
+            paid=nothing,
+            from_balance=nothing,
+            credited=nothing,
+            paid_outside=nothing,
+            due=total,
+        )
     _check_total(invoice)
     ending = invoice.ending_balance or 0
     rows = [(row, row.payment.payment_intent) for row in (invoice.payments.data if invoice.payments else ())]
@@ -468,6 +477,8 @@ def _seen(invoice: stripe.Invoice) -> GatewayInvoice:
         total=money(invoice.total),
         paid=money(invoice.amount_paid),
         from_balance=money(ending - invoice.starting_balance),
+        credited=nothing,
+        paid_outside=nothing,
         due=money(invoice.amount_remaining),
         gateway_payment_id=next((intent.id for row_status, intent in intents if row_status == "paid"), ""),
         url=invoice.hosted_invoice_url or "",
