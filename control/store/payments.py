@@ -10,12 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from control.domain.documents import IssuedInvoice
-from control.domain.ledger import postings_of_settlement
+from control.domain.ledger import Entry, Source, postings_of_settlement
 from control.domain.money import Money
 from control.domain.payments import Collected, Payment, Settlement
 from control.domain.status import InvoiceStatus, PaymentStatus, after_collecting, end
-from control.store import revisions
-from control.store.documents import post
+from control.store import journal, revisions
 from control.store.tables import gateway_customers, invoices, payments
 
 
@@ -127,13 +126,16 @@ def settle(connection: Connection, payment: Payment, invoice: IssuedInvoice, set
     if charged or from_balance:
         changed = {"status": status.value, "paid_minor": now_collected.sum.minor, "revision": next_revision}
         connection.execute(update(invoices).where(invoices.c.invoice_id == payment.invoice_id).values(changed))
-        post(
-            connection,
-            invoice,
-            payment.payment_id,
-            postings_of_settlement(charged=charged, from_balance=from_balance),
+        entry = Entry(
+            source=Source.PAYMENT,
+            source_id=payment.payment_id,
             posted_at=now,
+            description=invoice.invoice_number,
+            postings=postings_of_settlement(gateway=payment.gateway, charged=charged, from_balance=from_balance),
+            account_id=invoice.content.account_id,
+            invoice_id=invoice.invoice_id,
         )
+        journal.post(connection, [entry])
     return _payment(connection.execute(select(payments).where(payments.c.payment_id == payment.payment_id)).one())
 
 

@@ -23,6 +23,8 @@ from tests.contract.fake_gateway import PAYS
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 AS_OF = datetime(2026, 2, 2, tzinfo=UTC)
+# Of the SKUs of `a_draft`.
+SERVICES = {"sku-1": "compute", "sku-2": "storage"}
 
 
 def usd(minor: int) -> Money:
@@ -118,7 +120,7 @@ def given_invoices(control: Control, *drafts: Draft) -> list[IssuedInvoice]:
                 due_date=(NOW + timedelta(days=14)).date(),
             )
             numbered.append(Numbered(seller_key=control.settings.seller.key, series_number=number, invoice=invoice))
-        insert_documents(connection, numbered)
+        insert_documents(connection, numbered, services=SERVICES)
         return [document.invoice for document in numbered]
 
     return control.store.transact(work)

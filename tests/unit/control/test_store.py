@@ -142,8 +142,10 @@ def test_concurrent_transactions_lose_no_update(control: Control) -> None:
         "DELETE FROM invoice_lines",
         "UPDATE invoice_credit_uses SET amount_minor = '1'",
         "DELETE FROM invoice_credit_uses",
-        "UPDATE ledger_postings SET amount_minor = '1'",
-        "DELETE FROM ledger_postings",
+        "UPDATE journal_postings SET amount_minor = '1'",
+        "DELETE FROM journal_postings",
+        "UPDATE journal_entries SET period = ''",
+        "DELETE FROM journal_entries",
     ],
 )
 def test_the_database_refuses_to_change_an_issued_document(control: Control, statement: str) -> None:
