@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from control.testing.memory_gateway import DECLINES_WHEN_CHARGED, DECLINES_WHEN_SAVED, NEEDS_HOLDER, PAYS, FakeGateway, Fault
+from control.testing.memory_gateway import (
+    DECLINES_WHEN_CHARGED,
+    DECLINES_WHEN_SAVED,
+    DISPUTED,
+    NEEDS_HOLDER,
+    NEEDS_HOLDER_ONCE,
+    PAYS,
+    ChargingFake,
+    FakeGateway,
+    Fault,
+)
 
-__all__ = ["DECLINES_WHEN_CHARGED", "DECLINES_WHEN_SAVED", "NEEDS_HOLDER", "PAYS", "FakeGateway", "Fault"]
+__all__ = [
+    "DECLINES_WHEN_CHARGED",
+    "DECLINES_WHEN_SAVED",
+    "DISPUTED",
+    "NEEDS_HOLDER",
+    "NEEDS_HOLDER_ONCE",
+    "PAYS",
+    "ChargingFake",
+    "FakeGateway",
+    "Fault",
+]

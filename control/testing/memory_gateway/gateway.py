@@ -1,25 +1,23 @@
-"""A payment gateway in memory that passes the same contract as the real adapters, for tests of what stands above the port.
-
-It has a bank (`charges`), a balance per customer, and faults that can be planned for each method of the port.
-"""
+"""The gateway in memory that keeps invoices, balances and credit notes as well."""
 
 from __future__ import annotations
 
-import itertools
-import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar, cast
+from datetime import datetime
 
 from control.domain.money import Money
 from control.ports import (
-    Customer,
-    Declined,
+    CreditNoteRequest,
+    EventSubject,
+    GatewayCreditNote,
     GatewayFaultError,
     GatewayInvoice,
     GatewayInvoiceStatus,
     GatewayMismatchError,
+    GatewayPayment,
+    GatewayPaymentStatus,
     GatewayRefusedError,
     GatewayUnavailableError,
     InvoiceRequest,
@@ -27,29 +25,9 @@ from control.ports import (
     PaymentOutcome,
     Refused,
     RequiresAction,
-    SavedCard,
 )
-
-T = TypeVar("T")
-
-Fault = Literal["error_before", "error_after", "bad_gateway_after", "drop_before", "drop_after", "rate_limit"]
-
-PAYS = "pm_card_visa"
-DECLINES_WHEN_CHARGED = "pm_card_chargeCustomerFail"
-DECLINES_WHEN_SAVED = "pm_card_visa_chargeDeclinedInsufficientFunds"
-NEEDS_HOLDER = "pm_card_authenticationRequired"
-
-_SMALLEST_CHARGE = 50
-_LAST4 = {PAYS: "4242", DECLINES_WHEN_CHARGED: "0341", NEEDS_HOLDER: "3184"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Charge:
-    """Money that the bank moved."""
-
-    customer_id: str
-    gateway_invoice_id: str
-    amount: Money
+from control.testing.memory_gateway.charging import ChargingFake, needs_holder
+from control.testing.memory_gateway.world import DISPUTED
 
 
 @dataclass(kw_only=True)
@@ -58,26 +36,17 @@ class _Invoice:
     seen: GatewayInvoice
 
 
-class FakeGateway:
-    """A PaymentGateway without an outside. May be called from several threads: each call is one locked step."""
+class FakeGateway(ChargingFake):
+    """An InvoicingGateway without an outside. May be called from several threads: each call is one locked step."""
 
-    name = "fake"
-
-    def __init__(self) -> None:
-        self.charges: list[Charge] = []
-        self.customers: dict[str, Customer] = {}
-        self._numbers = itertools.count(1)
-        self._cards: dict[str, tuple[str, str]] = {}  # payment_method_id: (customer_id, token)
+    def __init__(self, *, name: str = "fake", now: Callable[[], datetime] | None = None) -> None:
+        super().__init__(name=name, now=now)
         self._invoices: dict[str, _Invoice] = {}
         self._credits: dict[str, tuple[str, Money]] = {}  # id: (customer_id/reference, amount)
+        self._credit_notes: dict[str, tuple[CreditNoteRequest, GatewayCreditNote]] = {}
         self._balances: dict[str, int] = defaultdict(int)  # minor units in the customer's favour
-        self._answers: dict[str, tuple[object, object]] = {}
-        self._faults: dict[str, list[Fault]] = defaultdict(list)
-        self._lock = threading.RLock()
 
-    def plan(self, fault: Fault, operation: str) -> None:
-        """Let the next call of a method of the port go wrong."""
-        self._faults[operation].append(fault)
+    # Hands in the outside world
 
     def authenticate(self, gateway_invoice_id: str) -> None:
         """The card's holder confirms the payment of an invoice; the bank pays."""
@@ -91,9 +60,8 @@ class FakeGateway:
 
     def void(self, gateway_invoice_id: str) -> None:
         """Somebody voids the invoice in the gateway's own interface; used balance is given back."""
-        invoice = self._invoices[gateway_invoice_id]
-        self._balances[invoice.request.customer_id] += invoice.seen.from_balance.minor
-        invoice.seen = replace(invoice.seen, status=GatewayInvoiceStatus.VOID)
+        with self._lock:
+            self._void(self._invoices[gateway_invoice_id])
 
     def add_by_hand(self, gateway_invoice_id: str, amount: Money) -> None:
         """Somebody adds a line to a draft in the gateway's own interface."""
@@ -101,36 +69,7 @@ class FakeGateway:
         total = invoice.seen.total + amount
         invoice.seen = replace(invoice.seen, total=total, due=total)
 
-    def refusal(self, amount: Money) -> str | None:
-        """It charges 50 minor units or more."""
-        return None if amount.minor >= _SMALLEST_CHARGE else f"{amount} is less than the smallest charge"
-
-    def ensure_customer(self, customer: Customer, *, key: str) -> str:
-        """The port's ensure_customer."""
-
-        def look() -> str | None:
-            return next((key for key, known in self.customers.items() if known.reference == customer.reference), None)
-
-        def make() -> str:
-            identifier = f"cus_{next(self._numbers)}"
-            self.customers[identifier] = customer
-            return identifier
-
-        return self._once("ensure_customer", key, customer, look, make)
-
-    def save_card(self, customer_id: str, token: str, *, key: str) -> SavedCard | Declined | Refused:
-        """The port's save_card."""
-
-        def attach() -> SavedCard | Declined | Refused:
-            if token == DECLINES_WHEN_SAVED:
-                return Declined(code="insufficient_funds", message="Your card has insufficient funds.")
-            if token not in _LAST4:
-                return Refused(reason=f"no such card {token}")
-            identifier = f"pm_{next(self._numbers)}"
-            self._cards[identifier] = (customer_id, token)
-            return SavedCard(payment_method_id=identifier, brand="visa", last4=_LAST4[token], expires="2031-12")
-
-        return self._once("save_card", key, (customer_id, token), lambda: None, attach)
+    # The port
 
     def ensure_invoice(self, request: InvoiceRequest, *, key: str) -> GatewayInvoice:
         """The port's ensure_invoice."""
@@ -148,7 +87,7 @@ class FakeGateway:
         def make() -> GatewayInvoice:
             nothing = Money(0, request.total.currency_code)
             seen = GatewayInvoice(
-                gateway_invoice_id=f"in_{next(self._numbers)}",
+                gateway_invoice_id=self._id("in"),
                 status=GatewayInvoiceStatus.DRAFT,
                 total=request.total,
                 paid=nothing,
@@ -164,18 +103,14 @@ class FakeGateway:
 
     def find_invoice(self, customer_id: str, invoice_id: str) -> GatewayInvoice | None:
         """The port's find_invoice."""
+        self._read("find_invoice")
         with self._lock:
-            if self._faults["find_invoice"]:
-                self._faults["find_invoice"].pop(0)
-                raise GatewayUnavailableError("no answer")
             found = self._find(customer_id, invoice_id)
             return None if found is None else found.seen
 
     def finalize_invoice(self, gateway_invoice_id: str, *, key: str) -> GatewayInvoice:
         """The port's finalize_invoice."""
-        invoice = self._invoices.get(gateway_invoice_id)
-        if invoice is None:
-            raise GatewayRefusedError(f"no such invoice {gateway_invoice_id}")
+        invoice = self._invoice(gateway_invoice_id)
 
         def look() -> GatewayInvoice | None:
             return None if invoice.seen.status is GatewayInvoiceStatus.DRAFT else invoice.seen
@@ -191,7 +126,7 @@ class FakeGateway:
             self._balances[request.customer_id] -= used.minor
             status = GatewayInvoiceStatus.OPEN if due.minor else GatewayInvoiceStatus.PAID
             url = f"https://gateway.invalid/{gateway_invoice_id}"
-            invoice.seen = replace(seen, status=status, from_balance=used, due=due, url=url)
+            self._show(invoice, "invoice.finalized", status=status, from_balance=used, due=due, url=url)
             return invoice.seen
 
         return self._once("finalize_invoice", key, gateway_invoice_id, look, make)
@@ -211,16 +146,56 @@ class FakeGateway:
             return None if seen.status is GatewayInvoiceStatus.OPEN else Refused(reason=f"the invoice is {seen.status}")
 
         def charge() -> PaymentOutcome:
-            owner, token = self._cards.get(payment_method_id, ("", ""))
-            if owner != invoice.request.customer_id:
-                return Declined(code="resource_missing", message="no such card of this customer")
-            if token == DECLINES_WHEN_CHARGED:
-                return Declined(code="generic_decline", message="Your card was declined.")
-            if token == NEEDS_HOLDER:
+            card = self._cards.get(payment_method_id)
+            declined = self._why_declined(card, invoice.request.customer_id)
+            if declined is not None:
+                self._show(invoice, "invoice.payment_failed")
+                return declined
+            if card is not None and needs_holder(card):
                 return RequiresAction(url=invoice.seen.url)
-            return self._pay(invoice)
+            return self._pay(invoice, is_disputed=card is not None and card.token == DISPUTED)
 
         return self._once("pay_invoice", key, (gateway_invoice_id, payment_method_id), look, charge)
+
+    def settle_outside(self, gateway_invoice_id: str, *, key: str) -> GatewayInvoice:
+        """The port's settle_outside."""
+        invoice = self._invoice(gateway_invoice_id)
+
+        def look() -> GatewayInvoice | None:
+            if invoice.seen.paid_outside:
+                return invoice.seen
+            self._must_be_open(invoice)
+            return None
+
+        def make() -> GatewayInvoice:
+            nothing = Money(0, invoice.seen.total.currency_code)
+            due = invoice.seen.due
+            self._show(invoice, "invoice.paid", status=GatewayInvoiceStatus.PAID, paid_outside=due, due=nothing)
+            return invoice.seen
+
+        return self._once("settle_outside", key, gateway_invoice_id, look, make)
+
+    def void_invoice(self, gateway_invoice_id: str, *, key: str) -> GatewayInvoice | None:
+        """The port's void_invoice."""
+        invoice = self._invoices.get(gateway_invoice_id)
+        if invoice is None:
+            return None
+
+        def look() -> bool | None:
+            if invoice.seen.status in (GatewayInvoiceStatus.VOID, GatewayInvoiceStatus.DRAFT):
+                return True
+            self._must_be_open(invoice)
+            return None
+
+        def make() -> bool:
+            self._void(invoice)
+            return True
+
+        self._once("void_invoice", key, gateway_invoice_id, look, make)
+        if invoice.seen.status is GatewayInvoiceStatus.DRAFT:
+            self._discard(gateway_invoice_id)
+            return None
+        return invoice.seen
 
     def ensure_balance_credit(self, customer_id: str, amount: Money, *, reference: str, description: str, key: str) -> str:
         """The port's ensure_balance_credit."""
@@ -233,12 +208,75 @@ class FakeGateway:
             return found
 
         def make() -> str:
-            identifier = f"credit_{next(self._numbers)}"
+            identifier = self._id("credit")
             self._credits[identifier] = (mark, amount)
             self._balances[customer_id] += amount.minor
             return identifier
 
         return self._once("ensure_balance_credit", key, (customer_id, amount, reference, description), look, make)
+
+    def ensure_credit_note(self, request: CreditNoteRequest, *, key: str) -> GatewayCreditNote | Refused:
+        """The port's ensure_credit_note."""
+        invoice = self._invoice(request.gateway_invoice_id)
+
+        def look() -> GatewayCreditNote | None:
+            asked, found = self._credit_notes.get(request.credit_note_id, (request, None))
+            if asked.amount != request.amount:
+                raise GatewayMismatchError(f"{request.credit_note_number} is of {asked.amount} at the gateway")
+            return found
+
+        def make() -> GatewayCreditNote | Refused:
+            reason = self._why_not_credited(invoice, request)
+            if reason:
+                return Refused(reason=reason)
+            nothing = Money(0, request.amount.currency_code)
+            is_open = invoice.seen.status is GatewayInvoiceStatus.OPEN
+            to_balance = nothing if is_open or request.gateway_refund_id else request.amount
+            self._balances[invoice.request.customer_id] += to_balance.minor
+            if is_open:
+                due = invoice.seen.due - request.amount
+                status = GatewayInvoiceStatus.OPEN if due else GatewayInvoiceStatus.PAID
+                self._show(invoice, "invoice.updated", status=status, credited=invoice.seen.credited + request.amount, due=due)
+            note = GatewayCreditNote(
+                gateway_credit_note_id=self._id("cn"),
+                credit_note_id=request.credit_note_id,
+                amount=request.amount,
+                to_balance=to_balance,
+                is_void=False,
+            )
+            self._credit_notes[request.credit_note_id] = (request, note)
+            return note
+
+        return self._once("ensure_credit_note", key, request, look, make)
+
+    # How it works
+
+    def _why_not_credited(self, invoice: _Invoice, request: CreditNoteRequest) -> str:
+        status = invoice.seen.status
+        if status is GatewayInvoiceStatus.OPEN:
+            return "" if request.amount.minor <= invoice.seen.due.minor else f"{request.amount} is more than is due"
+        if status is not GatewayInvoiceStatus.PAID:
+            return f"the invoice is {status}"
+        before = [asked for asked, _ in self._credit_notes.values() if asked.gateway_invoice_id == request.gateway_invoice_id]
+        credited = sum((asked.amount for asked in before), start=request.amount)
+        if credited.minor > invoice.seen.total.minor:
+            return f"{request.amount} is more than is left of {invoice.seen.total}"
+        refund = self.refunds.get(request.gateway_refund_id)
+        if request.gateway_refund_id and (refund is None or refund.amount != request.amount):
+            return f"{request.gateway_refund_id} is no refund of {request.amount}"
+        return ""
+
+    def _invoice(self, gateway_invoice_id: str) -> _Invoice:
+        invoice = self._invoices.get(gateway_invoice_id)
+        if invoice is None:
+            raise GatewayRefusedError(f"no such invoice {gateway_invoice_id}")
+        return invoice
+
+    def _must_be_open(self, invoice: _Invoice) -> None:
+        if invoice.seen.status is GatewayInvoiceStatus.PROCESSING:
+            raise GatewayUnavailableError("a payment is under way")
+        if invoice.seen.status is not GatewayInvoiceStatus.OPEN:
+            raise GatewayRefusedError(f"{invoice.request.invoice_number} is {invoice.seen.status} at the gateway")
 
     def _find(self, customer_id: str, invoice_id: str) -> _Invoice | None:
         found = [one for one in self._invoices.values() if one.request.customer_id == customer_id and one.request.invoice_id == invoice_id]
@@ -251,34 +289,40 @@ class FakeGateway:
             if isinstance(answer, GatewayInvoice) and answer.gateway_invoice_id == gateway_invoice_id:
                 self._answers[key] = (asked, GatewayFaultError("the draft is gone"))
 
-    def _pay(self, invoice: _Invoice) -> Paid:
-        seen = invoice.seen
-        self.charges.append(
-            Charge(customer_id=invoice.request.customer_id, gateway_invoice_id=seen.gateway_invoice_id, amount=seen.due),
-        )
-        payment_id = f"pi_{next(self._numbers)}"
-        nothing = Money(0, seen.total.currency_code)
-        invoice.seen = replace(seen, status=GatewayInvoiceStatus.PAID, paid=seen.due, due=nothing, gateway_payment_id=payment_id)
-        return Paid(gateway_payment_id=payment_id, charged=seen.due, from_balance=seen.from_balance)
+    def _void(self, invoice: _Invoice) -> None:
+        self._balances[invoice.request.customer_id] += invoice.seen.from_balance.minor
+        self._show(invoice, "invoice.voided", status=GatewayInvoiceStatus.VOID)
 
-    def _once(self, operation: str, key: str, arguments: object, look: Callable[[], T | None], effect: Callable[[], T]) -> T:
-        """Look, then one effect a key, with the planned fault of this method."""
-        with self._lock:
-            fault = self._faults[operation].pop(0) if self._faults[operation] else None
-            if fault in ("drop_before", "rate_limit"):
-                raise GatewayUnavailableError("no answer")
-            seen = look()
-            if seen is not None:
-                return seen
-            if key not in self._answers:
-                answer: object = None if fault == "error_before" else effect()
-                is_broken = fault in ("error_before", "error_after")
-                self._answers[key] = ((operation, arguments), GatewayFaultError("the gateway is broken") if is_broken else answer)
-            asked, answer = self._answers[key]
-            if asked != (operation, arguments):
-                raise GatewayFaultError("the key was used with other arguments")
-            if isinstance(answer, GatewayFaultError):
-                raise answer
-            if fault in ("drop_after", "bad_gateway_after"):
-                raise GatewayUnavailableError("no answer")
-            return cast("T", answer)
+    def _pay(self, invoice: _Invoice, *, is_disputed: bool = False) -> Paid:
+        seen, request = invoice.seen, invoice.request
+        nothing = Money(0, seen.total.currency_code)
+        payment = GatewayPayment(
+            gateway_payment_id=self._id("pi"),
+            payment_id="",
+            invoice_id=request.invoice_id,
+            customer_id=request.customer_id,
+            status=GatewayPaymentStatus.PROCESSING,
+            amount=seen.due,
+            paid=nothing,
+            refunded=nothing,
+            fee=None,
+            is_disputed=False,
+            occurred_at=self._now(),
+        )
+        self._collect(payment, seen.gateway_invoice_id, is_disputed=is_disputed)
+        paid_by = payment.gateway_payment_id
+        self._show(invoice, "invoice.paid", status=GatewayInvoiceStatus.PAID, paid=seen.due, due=nothing, gateway_payment_id=paid_by)
+        return Paid(gateway_payment_id=paid_by, charged=seen.due, from_balance=seen.from_balance)
+
+    def _show(self, invoice: _Invoice, event_type: str, **changes: object) -> None:
+        """Change what the invoice shows, and tell it."""
+        invoice.seen = replace(invoice.seen, **changes)  # type: ignore[arg-type]  # fields of GatewayInvoice
+        request = invoice.request
+        self._emit(
+            EventSubject.INVOICE,
+            event_type,
+            invoice.seen.gateway_invoice_id,
+            customer_id=request.customer_id,
+            invoice_id=request.invoice_id,
+            gateway_payment_id=invoice.seen.gateway_payment_id,
+        )
