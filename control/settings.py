@@ -30,6 +30,7 @@ class ControlSettings(BaseSettings):
     seller_tax_id: str = Field(default="", validation_alias="METERHOUSE_SELLER_TAX_ID")
     invoice_prefix: str = Field(default="INV", pattern=r"^[A-Z][A-Z0-9]{0,9}$", validation_alias="METERHOUSE_INVOICE_PREFIX")
     stripe_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="STRIPE_API_KEY")
+    stripe_webhook_secret: SecretStr = Field(default=SecretStr(""), validation_alias="STRIPE_WEBHOOK_SECRET", description="whsec_…")
     stripe_api_base: str | None = Field(
         default=None,
         validation_alias="STRIPE_API_BASE",

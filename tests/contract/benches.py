@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from control.domain.money import Money
-from control.gateways import stripe_units
+from control.gateways.stripe import units as stripe_units
 from control.gateways.stripe import StripeGateway
 from control.ports import PaymentGateway
 from control.testing.stripe_server import StripeServer
