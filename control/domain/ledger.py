@@ -61,7 +61,7 @@ class Source(StrEnum):
     PAYMENT = "payment"  # payment_id
     REFUND = "refund"  # refund_id
     FEE = "fee"  # gateway/gateway_payment_id
-    WRITE_OFF = "write_off"  # invoice_id
+    WRITE_OFF = "write_off"  # invoice_id; with the payment_id that took it back
     DISPUTE = "dispute"  # gateway/dispute id
     RECEIPT = "receipt"  # id of a bank statement's entry
     APPLICATION = "application"  # id of a receipt that found its document later
@@ -147,6 +147,14 @@ def postings_of_application(*, applied: Money, surplus: Money) -> tuple[Posting,
         Posting(ledger_account=LedgerAccount.UNAPPLIED, amount=applied + surplus),
         Posting(ledger_account=LedgerAccount.RECEIVABLE, amount=-applied),
         Posting(ledger_account=LedgerAccount.CUSTOMER_BALANCE, amount=-surplus),
+    )
+
+
+def postings_of_write_off(rest: Money) -> tuple[Posting, ...]:
+    """Nobody will pay what is left of a document; below zero: it is owed again."""
+    return _without_zeros(
+        Posting(ledger_account=LedgerAccount.BAD_DEBT, amount=rest),
+        Posting(ledger_account=LedgerAccount.RECEIVABLE, amount=-rest),
     )
 
 

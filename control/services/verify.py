@@ -45,8 +45,11 @@ def verify_numbers(control: Control) -> list[str]:
 
 
 def verify_ledger(control: Control) -> list[str]:
-    """Entries that do not add up to zero, documents whose receivable is not total - paid, months whose revenue is not what
-    their documents say, each as one sentence."""
+    """What the ledger and the documents say differently, each as one sentence.
+
+    Entries that do not add up to zero; documents whose receivable is not what is open; months whose revenue is not what their
+    documents bill.
+    """
     with control.store.reading() as connection:
         by_entry: dict[str, int] = defaultdict(int)
         receivable: dict[str, int] = defaultdict(int)

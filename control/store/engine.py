@@ -57,8 +57,10 @@ class Store:
         return self._transact(self._engine, work)
 
     def migrate(self, work: Callable[[Connection], T]) -> T:
-        """The same for a change of the schema. SQLite makes a table anew to change it, while others refer to it: its foreign
-        keys rest meanwhile, and are checked as a whole before the commit.
+        """Run `work` as transact does, but for a change of the schema.
+
+        SQLite makes a table anew to change it, while others refer to it: its foreign keys rest meanwhile, and are checked as a
+        whole before the commit.
 
         Raises:
             StoreError: as transact.

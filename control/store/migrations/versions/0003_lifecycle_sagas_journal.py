@@ -26,8 +26,8 @@ depends_on = None
 _APPEND_ONLY = ("account_changes", "journal_entries", "journal_postings")
 # Dropped in this order, children first.
 _TABLES = (
-    "payment_differences", "disputes", "sagas", "outbox", "gateway_events", "bank_receipts", "refunds", "payment_methods", "members", "projects",
-    "account_contacts", "account_changes", "billing_accounts", "journal_postings", "journal_entries",
+    "payment_differences", "disputes", "sagas", "outbox", "gateway_events", "bank_receipts", "refunds", "payment_methods", "members",
+    "projects", "account_contacts", "account_changes", "billing_accounts", "journal_postings", "journal_entries",
 )  # fmt: skip
 _MUTABLE = frozenset({"status", "paid_minor", "revision"})
 _IDENTITY = ["account_id", "period", "kind", "adjusted_period"]
