@@ -14,7 +14,18 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from control.testing.stripe_server import customers, events, invoices, payment_methods, payments
+from control.testing.stripe_server import (
+    charges,
+    credit_notes,
+    customers,
+    disputes,
+    events,
+    invoices,
+    payment_intents,
+    payment_methods,
+    payments,
+    refunds,
+)
 from control.testing.stripe_server.endpoints import ENDPOINTS, Call, Endpoint, Reply, expand, new_id
 from control.testing.stripe_server.errors import ApiError
 from control.testing.stripe_server.faults import Fault, Faults
@@ -28,7 +39,7 @@ _log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 # Importing these modules registers their endpoints.
-ENDPOINT_MODULES = (customers, payment_methods, invoices, payments, events)
+ENDPOINT_MODULES = (charges, credit_notes, customers, disputes, events, invoices, payment_intents, payment_methods, payments, refunds)
 
 _TEST_KEY = re.compile(r"(sk|rk)_test_\w{3,}\Z")
 _LONGEST_KEY = 255
@@ -106,10 +117,10 @@ class Gateway:
         return self._logged(request, Answer(status=reply.status, body=reply.body, headers=headers), replayed=replayed)
 
     def resolve(self, intent_id: str, *, succeeds: bool) -> Json:
-        """End what a payment or a setup intent waits for, and with it its invoice; returns the intent.
+        """End what a payment, a setup, a refund or a dispute waits for, and with it its invoice; returns the object.
 
         Raises:
-            ApiError: no such intent, or it waits for nothing.
+            ApiError: there is no such object, or it waits for nothing.
         """
         call = self._call("/_resolve", new_id("req"))
         with self._store.transaction():
