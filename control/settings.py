@@ -7,8 +7,10 @@ The only module of control/ that reads the environment. Where the store lies is 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from control.domain.parties import Seller
@@ -36,6 +38,27 @@ class ControlSettings(BaseSettings):
         validation_alias="STRIPE_API_BASE",
         description="URL of a test gateway; Stripe itself where not set.",
     )
+
+    events_url: str = Field(
+        default="",
+        validation_alias="METERHOUSE_EVENTS_URL",
+        description="Where events are posted to (account.suspended and others); nowhere where not set.",
+    )
+    events_secret: SecretStr = Field(default=SecretStr(""), validation_alias="METERHOUSE_EVENTS_SECRET", description="Signs them.")
+
+    @field_validator("events_url")
+    @classmethod
+    def _posts_somewhere(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password):
+            raise ValueError("must be http(s)://host/path, without a user or password")
+        return value
+
+    @model_validator(mode="after")
+    def _signs_what_it_posts(self) -> Self:
+        if self.events_url and not self.events_secret.get_secret_value():
+            raise ValueError("METERHOUSE_EVENTS_SECRET must be set where METERHOUSE_EVENTS_URL is: unsigned events could be anybody's")
+        return self
 
     @field_validator("seller_country_code")
     @classmethod
@@ -72,5 +95,8 @@ def load_control_settings() -> ControlSettings:
     try:
         return ControlSettings()
     except ValidationError as error:
-        problems = "; ".join(f"{item['loc'][0]}: {item['msg'].removeprefix('Value error, ')}" for item in error.errors(include_input=False))
+        problems = "; ".join(
+            f"{item['loc'][0] if item['loc'] else 'events'}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_input=False)
+        )
         raise SettingsError(problems) from None

@@ -60,6 +60,7 @@ class Source(StrEnum):
     DOCUMENT = "document"  # invoice_id
     PAYMENT = "payment"  # payment_id
     REFUND = "refund"  # refund_id
+    RETURN = "return"  # refund_id: the card's bank sent it back
     FEE = "fee"  # gateway/gateway_payment_id
     WRITE_OFF = "write_off"  # invoice_id; with the payment_id that took it back
     DISPUTE = "dispute"  # gateway/dispute id

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select
 
 from control.bootstrap import Control
 from control.domain.accounts import AccountRow
@@ -19,7 +19,8 @@ from control.domain.status import PUSHABLE
 from control.services.customers import load_account
 from control.store import lifecycle
 from control.store.lifecycle import BillingAccount
-from control.store.tables import accounts, billing_accounts, invoices
+from control.store.payments import find_customer
+from control.store.tables import accounts, billing_accounts, credits_, invoices
 from warehouse.errors import RefusedError
 
 # Who acts where no person does.
@@ -118,7 +119,7 @@ def resume(control: Control, account_id: str, *, reason: str, actor: str, now: d
 
 
 def review(control: Control, *, now: datetime) -> list[AccountChange]:
-    """Bring accounts in line with what they owe: active ↔ past_due. Repeating it changes nothing.
+    """Bring accounts in line with what they owe (active ↔ past_due) and end trials. Repeating it changes nothing.
 
     The clock is the due date of the earliest unpaid document, so a partial payment neither starts nor stops it.
     """
@@ -137,6 +138,10 @@ def review(control: Control, *, now: datetime) -> list[AccountChange]:
             if state is not to and may_move(state, to):
                 reason = f"{overdue[account_id]} is unpaid after its due date" if account_id in overdue else "nothing is overdue any more"
                 changes.append(lifecycle.move(connection, account_id, to, reason=reason, actor=SYSTEM, now=now))
+        for account_id, has_means in _ended_trials(connection, now):
+            to = AccountState.ACTIVE if has_means else AccountState.SUSPENDED
+            reason = "the trial ended" if has_means else "the trial ended and there is no way to pay"
+            changes.append(lifecycle.move(connection, account_id, to, reason=reason, actor=SYSTEM, now=now))
         return [change for change in changes if change is not None]
 
     return control.store.transact(work)
@@ -147,6 +152,22 @@ def unpaid_numbers(connection: Connection, account_id: str) -> Sequence[str]:
     is_open = invoices.c.status.in_([status.value for status in PUSHABLE])
     found = select(invoices.c.invoice_number).where(invoices.c.account_id == account_id, is_open).order_by(invoices.c.invoice_number)
     return connection.execute(found).scalars().all()
+
+
+def _ended_trials(connection: Connection, now: datetime) -> list[tuple[str, bool]]:
+    """Accounts whose trial's credit ended, and whether they have a way to pay: a card, or no gateway to charge."""
+    in_trial = select(accounts.c.account_id, accounts.c.gateway, credits_.c.valid_to).join(
+        billing_accounts, billing_accounts.c.account_id == accounts.c.account_id
+    )
+    credit = credits_.c.credit_id == literal("trial-") + accounts.c.account_id
+    rows = connection.execute(in_trial.join(credits_, credit).where(billing_accounts.c.state == AccountState.TRIAL.value)).all()
+    ended = []
+    for row in sorted(rows, key=lambda row: str(row.account_id)):
+        if row.valid_to > now:
+            continue
+        customer = find_customer(connection, row.account_id, row.gateway) if row.gateway else None
+        ended.append((str(row.account_id), not row.gateway or bool(customer and customer.payment_method_id)))
+    return ended
 
 
 def _overdue(connection: Connection, today: date) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from control.domain.documents import CreditUse, Draft, IssuedInvoice, Kind, Line
 from control.domain.ledger import Entry, Source, postings_of_issue
@@ -15,7 +15,7 @@ from control.domain.money import Money
 from control.domain.parties import Buyer, Seller
 from control.domain.status import InvoiceStatus
 from control.store import journal, revisions
-from control.store.tables import invoice_credit_uses, invoice_lines, invoices
+from control.store.tables import invoice_credit_uses, invoice_lines, invoices, sku_services
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,23 @@ def insert_documents(connection: Connection, documents: Sequence[Numbered], *, s
     connection.execute(insert(invoice_lines), lines)
     if uses:
         connection.execute(insert(invoice_credit_uses), uses)
+    _remember_services(connection, {line.sku_id for content in contents for line in content.lines}, services)
     journal.post(connection, [_issue_entry(document.invoice, services) for document in documents])
+
+
+def known_services(connection: Connection) -> dict[str, str]:
+    """SKU to service, of every SKU that was ever billed."""
+    return {str(row.sku_id): str(row.service) for row in connection.execute(select(sku_services))}
+
+
+def _remember_services(connection: Connection, skus: set[str], services: Mapping[str, str]) -> None:
+    known = known_services(connection)
+    for sku_id in sorted(skus):
+        service = services.get(sku_id)
+        if service and sku_id not in known:
+            connection.execute(insert(sku_services), {"sku_id": sku_id, "service": service})
+        elif service and known[sku_id] != service:
+            connection.execute(update(sku_services).where(sku_services.c.sku_id == sku_id).values(service=service))
 
 
 def _issue_entry(invoice: IssuedInvoice, services: Mapping[str, str]) -> Entry:

@@ -256,6 +256,14 @@ invoice_lines = Table(
     _revision(),
 )
 
+# Which service a SKU earned for when it was last billed: notes and refunds post by it after the SKU left the catalog.
+sku_services = Table(
+    "sku_services",
+    metadata,
+    Column("sku_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+)
+
 invoice_credit_uses = Table(
     "invoice_credit_uses",
     metadata,

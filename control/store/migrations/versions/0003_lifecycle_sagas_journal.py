@@ -27,7 +27,7 @@ _APPEND_ONLY = ("account_changes", "journal_entries", "journal_postings")
 # Dropped in this order, children first.
 _TABLES = (
     "payment_differences", "disputes", "sagas", "outbox", "gateway_events", "bank_receipts", "refunds", "payment_methods", "members",
-    "projects", "account_contacts", "account_changes", "billing_accounts", "journal_postings", "journal_entries",
+    "projects", "account_contacts", "account_changes", "billing_accounts", "journal_postings", "journal_entries", "sku_services",
 )  # fmt: skip
 _MUTABLE = frozenset({"status", "paid_minor", "revision"})
 _IDENTITY = ["account_id", "period", "kind", "adjusted_period"]
@@ -222,6 +222,7 @@ def _create_messages() -> None:
 
 
 def _create_journal() -> None:
+    _create("sku_services", _text("sku_id"), _text("service"), key=("sku_id",))
     _create(
         "journal_entries",
         *(_text("entry_id"), _text("source"), _text("source_id"), _text("account_id"), _text("invoice_id"), _text("period")),
