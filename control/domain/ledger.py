@@ -132,21 +132,20 @@ def postings_of_fee(*, gateway: str, fee: Money) -> tuple[Posting, ...]:
     )
 
 
-def postings_of_receipt(*, bank: str, amount: Money, applied: Money, surplus: Money) -> tuple[Posting, ...]:
-    """Money on the bank account: `applied` pays a document, `surplus` is the customer's, the rest waits for its document."""
+def postings_of_receipt(*, bank: str, surplus: Money, unapplied: Money) -> tuple[Posting, ...]:
+    """Money on the bank account that pays no document: more than was asked for is the customer's, the rest waits for its document."""
     return _without_zeros(
-        Posting(ledger_account=LedgerAccount.CASH, detail=bank, amount=amount),
-        Posting(ledger_account=LedgerAccount.RECEIVABLE, amount=-applied),
+        Posting(ledger_account=LedgerAccount.CASH, detail=bank, amount=surplus + unapplied),
         Posting(ledger_account=LedgerAccount.CUSTOMER_BALANCE, amount=-surplus),
-        Posting(ledger_account=LedgerAccount.UNAPPLIED, amount=-(amount - applied - surplus)),
+        Posting(ledger_account=LedgerAccount.UNAPPLIED, amount=-unapplied),
     )
 
 
-def postings_of_application(*, applied: Money, surplus: Money) -> tuple[Posting, ...]:
-    """Money that waited found its document."""
+def postings_of_application(*, bank: str, applied: Money, surplus: Money) -> tuple[Posting, ...]:
+    """Money that waited found its document. The cash comes back with the payment that this makes."""
     return _without_zeros(
         Posting(ledger_account=LedgerAccount.UNAPPLIED, amount=applied + surplus),
-        Posting(ledger_account=LedgerAccount.RECEIVABLE, amount=-applied),
+        Posting(ledger_account=LedgerAccount.CASH, detail=bank, amount=-applied),
         Posting(ledger_account=LedgerAccount.CUSTOMER_BALANCE, amount=-surplus),
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,24 +51,27 @@ def deliver(control: Control, *, now: datetime, post: Post | None = None) -> Del
         return Delivered(sent=0, put_off=0, given_up=0)
     with control.store.reading() as connection:
         waiting = outbox.due(connection, now=now, limit=AT_ONCE)
-    sent = put_off = given_up = failures = 0
+    counts: Counter[str] = Counter()
+    failures = 0
     for message in waiting:
         reason = _send(control, url, message, post or post_over_http)
         control.reached("deliver.send")
-        if not reason:
-            control.store.transact(lambda connection, one=message: outbox.delivered(connection, one, now=now))
-            sent, failures = sent + 1, 0
-        else:
-            is_last = message.tries + 1 >= MAX_TRIES
-            due_at = None if is_last else now + _pause(message.tries)
-            control.store.transact(
-                lambda connection, one=message, at=due_at, why=reason: outbox.put_off(connection, one, reason=why, due_at=at)
-            )
-            put_off, given_up, failures = put_off + (not is_last), given_up + is_last, failures + 1
+        counts[_record(control, message, reason, now=now)] += 1
         control.reached("deliver.record")
+        failures = failures + 1 if reason else 0
         if failures >= MAX_FAILURES:
             break
-    return Delivered(sent=sent, put_off=put_off, given_up=given_up)
+    return Delivered(**{name: counts[name] for name in ("sent", "put_off", "given_up")})
+
+
+def _record(control: Control, message: Waiting, reason: str, *, now: datetime) -> str:
+    """Write down how it went; the word that a round counts it under."""
+    if not reason:
+        control.store.transact(lambda connection: outbox.delivered(connection, message, now=now))
+        return "sent"
+    due_at = None if message.tries + 1 >= MAX_TRIES else now + _pause(message.tries)
+    control.store.transact(lambda connection: outbox.put_off(connection, message, reason=reason, due_at=due_at))
+    return "put_off" if due_at else "given_up"
 
 
 def _send(control: Control, url: str, message: Waiting, post: Post) -> str:

@@ -18,7 +18,7 @@ from control.domain.sagas import UNFINISHED, Saga, SagaStatus
 from control.errors import StoreError
 from control.ports import GatewayFaultError, GatewayUnavailableError
 from control.store import sagas
-from warehouse.errors import MeterhouseError
+from warehouse.errors import MeterhouseError, SettingsError
 
 # A step without a definite answer is tried again after 1, 2, 4 … seconds, at most this much later.
 LONGEST_PAUSE_SECONDS = 3600
@@ -140,8 +140,8 @@ def _answer(call: Callable[[], Result]) -> Result:
     """What a call outside of the store means for the flow."""
     try:
         return call()
-    except (GatewayUnavailableError, GatewayFaultError) as error:
-        return Waits(reason=str(error))
+    except (GatewayUnavailableError, GatewayFaultError, SettingsError) as error:
+        return Waits(reason=str(error))  # a missing key is mended in the settings, and no reason to take anything back
     except StoreError:
         raise
     except MeterhouseError as error:

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, true
+from sqlalchemy import Connection, select, true
 
 from control.bootstrap import Control
 from control.domain.accounts import AccountRow
@@ -38,6 +38,7 @@ from control.store import journal, payments
 from control.store.documents import load_documents
 from control.store.payments import GatewayCustomer
 from control.store.tables import invoices
+from control.store.tables import payments as payments_table
 from warehouse.errors import MeterhouseError
 
 # A push of thousands of documents takes minutes; who comes second waits this long, then is told who pushes.
@@ -70,6 +71,23 @@ def push(control: Control, period: str | None = None, *, now: datetime, wait_sec
         for invoice in _unpaid(control, period):
             held.check()
             outcomes.append(run.push(invoice))
+        return outcomes
+
+
+def resume(control: Control, *, now: datetime, wait_seconds: float = WAIT_SECONDS) -> list[PushOutcome]:
+    """Go on with the attempts that have no end yet, and begin no other. Raises as push."""
+    with control.store.reading() as connection:
+        has_pending = select(payments_table.c.invoice_id).where(payments_table.c.status == PaymentStatus.PENDING.value)
+        waiting = load_documents(connection, invoices.c.invoice_id.in_(has_pending))
+    if not waiting:
+        return []
+    with lease.hold(control, "push", holder="meterhouse work", wait_seconds=wait_seconds) as held:
+        run = _Run(control=control, now=now)
+        outcomes = []
+        for invoice in waiting:
+            held.check()
+            if (outcome := run.resume(invoice)) is not None:
+                outcomes.append(outcome)
         return outcomes
 
 
@@ -111,6 +129,18 @@ class _Run:
             outcome = self._attempt(gateway, invoice, payment)
         self.failures[outcome.gateway] = self.failures[outcome.gateway] + 1 if outcome.result is PushResult.UNAVAILABLE else 0
         return outcome
+
+    def resume(self, invoice: IssuedInvoice) -> PushOutcome | None:
+        """Go on with the attempt of a document that is pending; None where it ended meanwhile."""
+        with self.control.store.reading() as connection:
+            last = payments.last_payment(connection, invoice.invoice_id)
+        if last is None or last.status is not PaymentStatus.PENDING:
+            return None
+        try:
+            gateway = self._gateway(invoice, last.gateway)
+        except _NoAttemptError as no_attempt:
+            return no_attempt.outcome
+        return self._attempt(gateway, invoice, last)
 
     def _use_own_balance(self, invoice: IssuedInvoice) -> IssuedInvoice:
         """Where no gateway keeps the customer's balance, we do: a credit note fills it, what asks for money uses it first."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 from control.bootstrap import Control
 from control.domain.ledger import Entry, LedgerAccount, Posting, Source, postings_of_settlement
 from control.domain.money import Money
+from control.domain.payments import WITHOUT_GATEWAY
 from control.domain.refunds import Refund, RefundStatus, check_refundable, refund_note
 from control.domain.sagas import Saga
 from control.domain.status import InvoiceStatus, PaymentStatus, after_collecting
@@ -81,7 +82,7 @@ def _intend(connection: Connection, invoice_number: str, *, amount: Money | None
     left = [
         (payment_of(row), row.gateway_payment_id, Money(row.charged_minor, currency) - given.get(row.payment_id, Money(0, currency)))
         for row in rows
-        if row.charged_minor > 0 and row.gateway_payment_id
+        if row.charged_minor > 0 and row.gateway_payment_id and row.gateway not in WITHOUT_GATEWAY
     ]
     whole = sum((rest for _, _, rest in left), start=Money(0, currency))
     wanted = amount if amount is not None else whole

@@ -12,6 +12,7 @@ _OWN_ROWS = {
     "collect": ("intend", "charge", "settle"),
     "receive": ("store", "handle"),
     "deliver": ("send", "record"),
+    "bank": ("receive",),
 }
 
 
