@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from tests.contract.benches import Bench, FakeBench, StripeBench, stripe_bench
+from tests.contract.benches import Bench, FakeBench, InvoicingBench, StripeBench, stripe_bench
 
 
 @pytest.fixture(params=["fake", "stripe"])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Each gateway in turn, with its outside world."""
-    if request.param == "fake":
-        yield FakeBench()
-    else:
-        with stripe_bench() as made:
-            yield made
+    with _opened(request.param) as made:
+        yield made
+
+
+@pytest.fixture(params=["fake", "stripe"])
+def invoicing(request: pytest.FixtureRequest) -> Iterator[InvoicingBench]:
+    """Each gateway that keeps invoices of its own."""
+    with _opened(request.param) as made:
+        yield made
 
 
 @pytest.fixture
@@ -24,3 +29,12 @@ def stripe() -> Iterator[StripeBench]:
     """The Stripe adapter with its double, for what only Stripe has."""
     with stripe_bench() as made:
         yield made
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[InvoicingBench]:
+    if name == "fake":
+        yield FakeBench()
+    else:
+        with stripe_bench() as made:
+            yield made

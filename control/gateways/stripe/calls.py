@@ -160,13 +160,13 @@ def given(**texts: str) -> dict[str, str]:
 
 def declined(error: stripe.CardError) -> Declined:
     """A refused card, with the bank's own code where Stripe tells it."""
-    return declined_by(error.error, error.code, reason_of(error))
+    return declined_by(error.error, code=error.code, message=reason_of(error))
 
 
-def declined_by(details: object, code: str | None, message: str) -> Declined:
-    """As `declined`, from the error that a payment carries."""
-    decline_code = getattr(details, "decline_code", None)
-    return Declined(code=decline_code or code or "card_declined", message=message)
+def declined_by(error: object, *, code: str | None = None, message: str = "") -> Declined:
+    """As `declined`, from the error that a payment or a binding carries. A field that Stripe leaves out is no attribute."""
+    said = getattr(error, "decline_code", None) or code or getattr(error, "code", None) or "card_declined"
+    return Declined(code=said, message=message or getattr(error, "message", None) or "Stripe gives no reason")
 
 
 def codes(error: stripe.StripeError) -> set[str | None]:

@@ -201,6 +201,6 @@ def bound(intent: stripe.SetupIntent) -> BindingOutcome:
         return BindingFailed(code=intent.cancellation_reason or "canceled", message="the binding was given up")
     error = intent.last_setup_error
     if intent.status == "requires_payment_method" and error is not None:
-        refusal = declined_by(error, error.code, error.message or "Stripe gives no reason")
+        refusal = declined_by(error)
         return BindingFailed(code=refusal.code, message=refusal.message)
     return BindingOpen()

@@ -66,7 +66,7 @@ def shown(invoice: stripe.Invoice) -> GatewayInvoice:
     intents = [(row.status, intent) for row, intent in rows if isinstance(intent, stripe.PaymentIntent)]
     if status is GatewayInvoiceStatus.OPEN and any(intent.status == "processing" for _, intent in intents):
         status = GatewayInvoiceStatus.PROCESSING
-    outside, credited = invoice.amount_paid_off_stripe or 0, invoice.pre_payment_credit_notes_amount
+    outside, credited = getattr(invoice, "amount_paid_off_stripe", None) or 0, invoice.pre_payment_credit_notes_amount
     collected = invoice.total - (ending - invoice.starting_balance) - credited - invoice.amount_remaining - outside
     seen = GatewayInvoice(
         gateway_invoice_id=invoice.id,

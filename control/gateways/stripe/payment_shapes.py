@@ -40,9 +40,9 @@ def payment_shown(intent: stripe.PaymentIntent, *, invoice_id: str = "") -> Gate
     error, status = intent.last_payment_error, _STATUS.get(intent.status, GatewayPaymentStatus.FAILED)
     code = message = ""
     if status is GatewayPaymentStatus.FAILED and error is not None:
-        refusal = declined_by(error, error.code, error.message or "Stripe gives no reason")
+        refusal = declined_by(error)
         code, message = refusal.code, refusal.message
-        if {error.code, error.decline_code} & NEEDS_HOLDER:
+        if code in NEEDS_HOLDER:
             status = GatewayPaymentStatus.REQUIRES_ACTION
     is_paid = status is GatewayPaymentStatus.PAID
     return GatewayPayment(
@@ -72,7 +72,7 @@ def refund_shown(refund: stripe.Refund) -> GatewayRefund:
         status=status,
         amount=money_of(refund.amount, refund.currency, refund.id),
         occurred_at=moment(refund.created),
-        code=refund.failure_reason or "" if status is GatewayRefundStatus.FAILED else "",
+        code=getattr(refund, "failure_reason", None) or "",
     )
 
 

@@ -181,7 +181,7 @@ class StripePayments(StripeCalls):
             case GatewayPaymentStatus.PROCESSING:
                 return Processing(gateway_payment_id=intent.id)
             case GatewayPaymentStatus.REQUIRES_ACTION:
-                step = intent.next_action.redirect_to_url if intent.next_action else None
+                step = getattr(intent.next_action, "redirect_to_url", None)
                 return RequiresAction(url=(step.url if step else None) or "")
             case GatewayPaymentStatus.FAILED:
                 return Declined(code=seen.code, message=seen.message)
