@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from control.testing.store import Store, public
 from control.testing.stripe_server.errors import ApiError
-from control.testing.stripe_server.store import Store, public
 
 Json = dict[str, Any]
 

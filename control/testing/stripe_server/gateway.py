@@ -14,6 +14,9 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from control.testing.deliveries import Deliveries
+from control.testing.faults import Fault, Faults
+from control.testing.store import SavedReply, Store, public
 from control.testing.stripe_server import (
     charges,
     credit_notes,
@@ -28,11 +31,9 @@ from control.testing.stripe_server import (
 )
 from control.testing.stripe_server.endpoints import ENDPOINTS, Call, Endpoint, Reply, expand, new_id
 from control.testing.stripe_server.errors import ApiError
-from control.testing.stripe_server.faults import Fault, Faults
 from control.testing.stripe_server.forms import unflatten
 from control.testing.stripe_server.spec import Operation, UndocumentedAnswerError, official_document
-from control.testing.stripe_server.store import SavedReply, Store, public
-from control.testing.stripe_server.webhooks import Deliveries
+from control.testing.stripe_server.webhooks import message
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class Gateway:
         self.base_url = ""
         self.search_delay_seconds = search_delay_seconds
         self.faults = Faults()
-        self.deliveries = Deliveries(store, self.faults)
+        self.deliveries = Deliveries(self.faults, wanting=lambda event: events.wanting(store, event), message=message)
         self.revoked_keys: set[str] = set()
         self.requests: list[Json] = []
         self.violations: list[str] = []
@@ -241,7 +242,7 @@ class Gateway:
 
     def _deliver(self, call: Call) -> None:
         for event in call.events:
-            self.deliveries.send(event)
+            self.deliveries.send(event, event["type"])
 
     def _route(self, request: Request) -> tuple[Operation, Endpoint]:
         operation = self._document.find(request.method, request.path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from control.testing.store import public
 from control.testing.stripe_server.amounts import smallest_charge
 from control.testing.stripe_server.customers import bind_currency, change_balance
 from control.testing.stripe_server.endpoints import PAGE, Call, Json, Reply, chosen, endpoint, merged_metadata, new_id, page, presents
 from control.testing.stripe_server.errors import ApiError
 from control.testing.stripe_server.payment_methods import find_method
 from control.testing.stripe_server.payments import cancel_payment, charge_card, open_payment, payment_of
-from control.testing.stripe_server.store import public
 
 # https://docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items
 _MOST_LINES = 250

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from control.testing.store import public
 from control.testing.stripe_server.amounts import smallest_charge
 from control.testing.stripe_server.endpoints import PAGE, Call, Json, Reply, chosen, endpoint, merged_metadata, page
 from control.testing.stripe_server.errors import ApiError
 from control.testing.stripe_server.payment_methods import find_method
 from control.testing.stripe_server.payments import ask_bank, needs_holder, new_intent, refuse
-from control.testing.stripe_server.store import public
 
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 _ASKS_HOLDER = {

@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from control.testing.faults import Fault
+from control.testing.store import Store
 from control.testing.stripe_server.errors import ApiError
-from control.testing.stripe_server.faults import Fault
 from control.testing.stripe_server.gateway import Answer, Gateway, Request
 from control.testing.stripe_server.spec import UndocumentedAnswerError
-from control.testing.stripe_server.store import Store
 
 _HOST = "127.0.0.1"
 _IDLE_SECONDS = 10
