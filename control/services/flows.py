@@ -72,6 +72,7 @@ class Flow:
 
     kind: str
     steps: Sequence[StoreStep | GatewayStep]
+    is_part: bool = False  # begun inside a transaction of something else: it has no moment of its own right after its start
 
     def place(self, step: str) -> int:
         """Where a step stands."""

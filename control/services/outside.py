@@ -46,4 +46,4 @@ def _mark(control: Control, saga: Saga, now: datetime) -> Result:  # noqa: ARG00
     return Done()
 
 
-FLOW = Flow(kind=KIND, steps=(GatewayStep(name="mark", act=_mark),))
+FLOW = Flow(kind=KIND, steps=(GatewayStep(name="mark", act=_mark),), is_part=True)

@@ -57,7 +57,7 @@ def refund_invoice(
         revisions.take(connection, 0)  # refunds of one payment wait for each other
         refund = _intend(connection, invoice_number, amount=amount, reason=reason.strip(), actor=actor)
         refunds.add(connection, refund, now=now)
-        saga = sagas.start(connection, KIND, refund.refund_id, step="give_back", data={"actor": actor}, now=now)
+        saga = sagas.start(connection, KIND, refund.refund_id, step=FLOW.steps[0].name, data={"actor": actor}, now=now)
         return refund.refund_id, saga.saga_id
 
     refund_id, saga_id = control.store.transact(work)

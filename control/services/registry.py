@@ -25,7 +25,7 @@ def steps() -> list[str]:
         name
         for flow in FLOWS.values()
         for name in (
-            f"{flow.kind}.start",
+            *(() if flow.is_part else (f"{flow.kind}.start",)),
             *(f"{flow.kind}.{step.name}" for step in flow.steps),
             *(f"{flow.kind}.{step.name}.undo" for step in flow.steps if step.undo is not None),
         )

@@ -15,7 +15,7 @@ from control.bootstrap import Control
 from control.domain.accounts import AccountRow
 from control.domain.lifecycle import AccountType
 from control.domain.money import Money
-from control.ports import GatewayDisputeStatus, GatewayPaymentStatus, GatewayRefundStatus
+from control.ports import GatewayDisputeStatus, GatewayInvoiceStatus, GatewayPaymentStatus, GatewayRefundStatus, GatewayUnavailableError
 from control.services.bank import import_receipts
 from control.services.leave import close_account
 from control.services.lifecycle import list_accounts, resume, suspend
@@ -30,7 +30,6 @@ from control.store import sagas
 from control.store.tables import invoices, refunds
 from control.testing.crashes.world import CUSTOMERS, World, match
 from control.testing.memory_gateway import DECLINES_WHEN_SAVED, PAYS
-from warehouse.errors import MeterhouseError, RefusedError
 
 ACTOR = "crash test"
 
@@ -56,6 +55,13 @@ def _register(account_id: str, token: str) -> Callable[[Control, World], object]
     return run
 
 
+def _register_and_leave(control: Control, world: World) -> object:
+    """The gateway does not answer while a customer registers, who then has enough: the card must not stay bound."""
+    world.billing.plan("drop_before", "save_card")
+    _register("fickle", PAYS)(control, world)
+    return _leave("fickle")(control, world)
+
+
 def _leave(account_id: str) -> Callable[[Control, World], object]:
     return lambda control, world: close_account(control, account_id, reason="moves away", actor=ACTOR, now=world.now)
 
@@ -76,7 +82,7 @@ def _is_refunded(account_id: str, minor: int | None) -> Callable[[Control, World
     def found(control: Control, world: World) -> bool:  # noqa: ARG001 - of every command
         with control.store.reading() as connection:
             mine = select(refunds.c.amount_minor).where(refunds.c.invoice_id == f"{account_id}:invoice")
-            amounts = connection.execute(mine).scalars().all()
+            amounts = [int(row.amount_minor) for row in connection.execute(mine)]
         return bool(amounts) if minor is None else minor in amounts
 
     return found
@@ -123,6 +129,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(name="register", run=_register("newcomer", PAYS)),
     Command(name="register in vain", run=_register("broke", DECLINES_WHEN_SAVED)),
     Command(name="leave", run=_leave("newcomer")),
+    Command(name="register and leave", run=_register_and_leave),
     Command(name="refund a part", run=_refund("pays", 1_234), is_over=_is_refunded("pays", 1_234)),
     Command(name="refund another part", run=_refund("pays", 77), is_over=_is_refunded("pays", 77)),
     Command(name="refund all", run=_refund("charged", None), is_over=_is_refunded("charged", None)),
@@ -133,6 +140,10 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 
+# What brings everything to its end once nothing goes wrong any more.
+CALMING = tuple(command for command in COMMANDS if command.name in ("push", "new card", "other card", "reconcile", "statement"))
+
+
 def one_round(control: Control, world: World) -> object:
     """What runs every minute in a deployment."""
     return work(control, now=world.now, post=world.receiver.post, wait_seconds=0)
@@ -141,22 +152,20 @@ def one_round(control: Control, world: World) -> object:
 WORK = Command(name="work", run=one_round)
 
 
-def is_user_error(error: MeterhouseError) -> bool:
-    """Whether a command was refused for good reason: what it asks for does not fit the moment it came at."""
-    return isinstance(error, MeterhouseError)
-
-
 # What people and banks do. Each does nothing where it is not its time.
 
 
 def holder_authenticates(world: World) -> None:
     """Who owes an authentication gives it on the gateway's own page."""
-    for gateway in (world.billing, world.charging):
-        for payment in list(gateway.payments.values()):
-            if payment.status is GatewayPaymentStatus.REQUIRES_ACTION:
-                invoice = next((one for one in world.billing.open_invoices() if one[1] == payment.invoice_id), None)
-                if invoice is not None:
-                    world.billing.authenticate(invoice[0])
+    for customer_id, customer in list(world.billing.customers.items()):
+        if customer.account_id != "authenticates":
+            continue
+        try:
+            look = world.billing.find_invoice(customer_id, "authenticates:invoice")
+        except GatewayUnavailableError:
+            return
+        if look is not None and look.status is GatewayInvoiceStatus.OPEN:
+            world.billing.authenticate(look.gateway_invoice_id)
 
 
 def bank_ends_refunds(world: World, *, succeeds: bool) -> None:
@@ -165,6 +174,14 @@ def bank_ends_refunds(world: World, *, succeeds: bool) -> None:
         for refund in list(gateway.refunds.values()):
             if refund.status is GatewayRefundStatus.PENDING and refund.refund_id:
                 gateway.end_refund(refund.refund_id, succeeds=succeeds)
+
+
+def bank_returns_a_refund(world: World) -> None:
+    """The card's bank sends back what it had taken."""
+    for gateway in (world.billing, world.charging):
+        done = [refund for refund in gateway.refunds.values() if refund.status is GatewayRefundStatus.SUCCEEDED and refund.refund_id]
+        for refund in done[:1]:
+            gateway.end_refund(refund.refund_id, succeeds=False)
 
 
 def bank_ends_charges(world: World, *, succeeds: bool) -> None:
@@ -179,18 +196,3 @@ def bank_ends_disputes(world: World, status: GatewayDisputeStatus) -> None:
     for dispute in list(world.billing.disputes.values()):
         if dispute.status is GatewayDisputeStatus.OPEN:
             world.billing.end_dispute(dispute.gateway_dispute_id, status)
-
-
-__all__ = [
-    "ACTOR",
-    "BEFORE",
-    "COMMANDS",
-    "WORK",
-    "Command",
-    "RefusedError",
-    "bank_ends_charges",
-    "bank_ends_disputes",
-    "bank_ends_refunds",
-    "holder_authenticates",
-    "one_round",
-]

@@ -47,6 +47,7 @@ CUSTOMERS = {
     "charged": ("charging", PAYS),
     "refused": ("charging", DECLINES_WHEN_CHARGED),
     "transfers": ("", ""),
+    "wires": ("billing", DECLINES_WHEN_CHARGED),  # and pays by bank after the card was declined
 }
 INVOICED, CREDITED = 11_900, -3_000
 
@@ -90,7 +91,7 @@ class World:
 
     def receipts(self) -> list[Receipt]:
         """The bank statement: the transfer that pays its invoice, and one that nobody can place."""
-        amounts = {"statement-1": (INVOICED, "transfers"), "statement-2": (7_700, "thank you")}
+        amounts = {"statement-1": (INVOICED, "transfers"), "statement-2": (7_700, "thank you"), "statement-3": (INVOICED + 5, "wires")}
         return [
             Receipt(
                 receipt_id=receipt_id,
@@ -117,7 +118,7 @@ def settings() -> ControlSettings:
         "events_url": "https://receiver.invalid/events",
         "events_secret": "not a secret",
     }
-    return ControlSettings(_env_file=None, **values)  # type: ignore[arg-type, call-arg]  # pydantic checks the values
+    return ControlSettings(_env_file=None, **values)  # type: ignore[arg-type]  # pydantic checks the values
 
 
 def fresh(folder: Path, name: str) -> World:
@@ -135,7 +136,7 @@ def over(url: str) -> World:
     machine = Machine(url=url, settings=own, gateways={"billing": billing, "charging": charging})
     world = World(machine=machine, billing=billing, charging=charging, receiver=receiver)
     for gateway in (billing, charging):
-        gateway._now = lambda: world.now  # noqa: SLF001 - the gateways live by the world's clock
+        gateway._now = lambda: world.now  # the gateways live by the world's clock
     return world
 
 

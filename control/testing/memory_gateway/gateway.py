@@ -53,6 +53,10 @@ class FakeGateway(ChargingFake):
         with self._lock:
             self._pay(self._invoices[gateway_invoice_id])
 
+    def balance_of(self, customer_id: str) -> int:
+        """What a customer has in their favour, in minor units."""
+        return self._balances[customer_id]
+
     def start_payment(self, gateway_invoice_id: str) -> None:
         """A payment is under way that nobody knows the end of."""
         invoice = self._invoices[gateway_invoice_id]

@@ -92,6 +92,11 @@ class World:
         """Let the next call of a method of the port go wrong."""
         self._faults[operation].append(fault)
 
+    def forget_plans(self) -> None:
+        """Let nothing go wrong any more."""
+        with self._lock:
+            self._faults.clear()
+
     def webhook(self, *events: GatewayEvent) -> tuple[bytes, dict[str, str]]:
         """The body and the headers of a webhook that tells of these events: what `read_webhook` takes."""
         body = json.dumps([json.loads(event.body) for event in events]).encode()
