@@ -62,7 +62,7 @@ class Source(StrEnum):
     REFUND = "refund"  # refund_id
     RETURN = "return"  # refund_id: the card's bank sent it back
     FEE = "fee"  # gateway/gateway_payment_id
-    WRITE_OFF = "write_off"  # invoice_id; with the payment_id that took it back
+    WRITE_OFF = "write_off"  # invoice_id@paid minor units; invoice_id/payment_id that took it back
     DISPUTE = "dispute"  # gateway/dispute id
     RECEIPT = "receipt"  # id of a bank statement's entry
     APPLICATION = "application"  # id of a receipt that found its document later

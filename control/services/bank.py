@@ -6,6 +6,7 @@ Reading statements and finding the document of an entry is control/gateways/bank
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -18,6 +19,7 @@ from control.domain.money import Money
 from control.domain.payments import BANK_TRANSFER, Collected
 from control.domain.receipts import Receipt, ReceiptOutcome, ReceiptResult
 from control.domain.status import PUSHABLE, InvoiceStatus
+from control.gateways.bank import MatchKind, OpenInvoice, StatementEntry, match, read_statements
 from control.services import outside
 from control.services.follow import pending_attempt
 from control.store import journal, payments, revisions
@@ -27,6 +29,22 @@ from warehouse.errors import InputError, RefusedError
 
 # The document that an entry pays, of those that are open; None where it cannot be told for sure.
 Matcher = Callable[[Receipt, Sequence[IssuedInvoice]], IssuedInvoice | None]
+
+
+def import_statement(control: Control, data: bytes, *, now: datetime) -> list[ReceiptOutcome]:
+    """Take in a bank statement (ISO 20022 camt.053 or camt.054). Importing it again changes nothing.
+
+    An entry that names several documents, and pays exactly what they ask for, is kept as one receipt a document.
+
+    Raises:
+        InputError: the file is no statement, or does not add up; nothing of it was taken.
+    """
+    outcomes = []
+    for statement in read_statements(data):
+        for entry in statement.entries:
+            outcomes += control.store.transact(partial(_import_entry, entry=entry, now=now))
+            control.reached("bank.receive")
+    return outcomes
 
 
 def import_receipts(control: Control, receipts: Sequence[Receipt], match: Matcher, *, now: datetime) -> list[ReceiptOutcome]:
@@ -82,20 +100,82 @@ def list_receipts(control: Control, *, is_waiting: bool = False) -> list[Receipt
     return [outcome for outcome in outcomes if not is_waiting or outcome.result is ReceiptResult.WAITING]
 
 
+def _import_entry(connection: Connection, *, entry: StatementEntry, now: datetime) -> list[ReceiptOutcome]:
+    revisions.take(connection, 0)
+    own = bank_receipts.c.receipt_id == entry.entry_id
+    part = bank_receipts.c.receipt_id.startswith(f"{entry.entry_id}#", autoescape=True)
+    known = [str(row.receipt_id) for row in connection.execute(select(bank_receipts.c.receipt_id).where(own | part))]
+    if known:
+        return [replace(_outcome(connection, receipt_id), result=ReceiptResult.KNOWN) for receipt_id in sorted(known)]
+    candidates = _open_invoices(connection, entry.amount.currency_code)
+    found = match(entry, [_waits_for_money(invoice) for invoice in candidates])
+    if found.kind in (MatchKind.IGNORED, MatchKind.RETURNED):
+        return [_skipped(_receipt(entry, entry.entry_id, entry.amount), found.reason)]
+    by_id = {invoice.invoice_id: invoice for invoice in candidates}
+    named = [by_id[allocation.invoice_id] for allocation in found.allocations] if found.is_certain else []
+    if len(named) <= 1:
+        receipt = _receipt(entry, entry.entry_id, entry.amount)
+        outcome = _import(connection, receipt=receipt, match=lambda _receipt, _open: named[0] if named else None, now=now)
+        hints = "; ".join(f"{by_id[one.invoice_id].invoice_number}: {one.reason}" for one in found.proposals)
+        return [outcome if named else replace(outcome, message=f"{found.reason}; {hints}" if hints else found.reason or outcome.message)]
+    return [
+        _import(
+            connection,
+            receipt=_receipt(entry, f"{entry.entry_id}#{invoice.invoice_number}", allocation.amount),
+            match=partial(_this_one, invoice),
+            now=now,
+        )
+        for invoice, allocation in zip(named, found.allocations, strict=True)
+    ]
+
+
+def _this_one(invoice: IssuedInvoice, receipt: Receipt, candidates: Sequence[IssuedInvoice]) -> IssuedInvoice:  # noqa: ARG001 - of a Matcher
+    return invoice
+
+
+def _receipt(entry: StatementEntry, receipt_id: str, amount: Money) -> Receipt:
+    booked_date = entry.booked_date or entry.value_date
+    if booked_date is None:
+        raise InputError(f"entry {entry.entry_id} of {entry.account} has no date; ask the bank for the statement again")
+    return Receipt(
+        receipt_id=receipt_id,
+        bank_account=entry.account,
+        booked_date=booked_date,
+        amount=amount,
+        payer=entry.payer_name,
+        remittance=f"{entry.reference} {entry.text}".strip(),
+    )
+
+
+def _waits_for_money(invoice: IssuedInvoice) -> OpenInvoice:
+    names = tuple(name for name in (invoice.buyer.legal_name, invoice.buyer.name) if name)
+    return OpenInvoice(
+        invoice_id=invoice.invoice_id,
+        invoice_number=invoice.invoice_number,
+        account_id=invoice.content.account_id,
+        open=invoice.open,
+        payer_names=names,
+    )
+
+
+def _skipped(receipt: Receipt, reason: str) -> ReceiptOutcome:
+    return ReceiptOutcome(
+        receipt_id=receipt.receipt_id,
+        booked_date=receipt.booked_date,
+        amount=receipt.amount,
+        payer=receipt.payer,
+        result=ReceiptResult.SKIPPED,
+        message=reason,
+    )
+
+
 def _import(connection: Connection, *, receipt: Receipt, match: Matcher, now: datetime) -> ReceiptOutcome:
     (revision,) = revisions.take(connection, 1)
     if connection.execute(select(bank_receipts.c.receipt_id).where(bank_receipts.c.receipt_id == receipt.receipt_id)).first():
         known = _outcome(connection, receipt.receipt_id)
-        return ReceiptOutcome(**{**vars(known), "result": ReceiptResult.KNOWN})
+        return replace(known, result=ReceiptResult.KNOWN)
     if receipt.amount.minor <= 0:
-        return ReceiptOutcome(
-            receipt_id=receipt.receipt_id,
-            booked_date=receipt.booked_date,
-            amount=receipt.amount,
-            payer=receipt.payer,
-            result=ReceiptResult.SKIPPED,
-            message="money that went out",
-        )
+        return _skipped(receipt, "money that went out")
     invoice = match(receipt, _open_invoices(connection, receipt.amount.currency_code))
     row = {
         "receipt_id": receipt.receipt_id,

@@ -17,7 +17,7 @@ from typing import NoReturn
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from orchestration.cli import backup, bench, billing, catalog, demo, loading, services, warehouse_verbs
+from orchestration.cli import accounts, backup, bench, billing, catalog, demo, ledger, loading, payments, services, warehouse_verbs
 from warehouse.errors import MeterhouseError
 from warehouse.settings import load_settings
 
@@ -32,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, services, warehouse_verbs, catalog, loading, billing, backup, bench):
+for module in (demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, ledger, backup, bench):
     module.register(app)
 
 

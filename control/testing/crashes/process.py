@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, Engine, delete
 
 from control.bootstrap import Control
 from control.ports import InvoicingGateway, PaymentGateway
@@ -19,6 +20,12 @@ T = TypeVar("T")
 
 # What a gateway may be asked: the methods of its port, of the larger one where it has them.
 _METHODS = tuple(name for name in dir(InvoicingGateway) if not name.startswith("_") and name not in ("name", "refusal"))
+
+
+@cache
+def engine_of(url: str) -> Engine:
+    """Thousands of processes say the same statements; each with an engine of its own, compiling them would be most of a schedule."""
+    return open_engine(url)
 
 
 class Killed(BaseException):
@@ -63,7 +70,7 @@ class MortalStore(Store):
     """A store whose transactions count as effects."""
 
     def __init__(self, url: str, life: Life) -> None:
-        super().__init__(open_engine(url))
+        super().__init__(engine_of(url))
         self._life = life
 
     def transact(self, work: Callable[[Connection], T]) -> T:
@@ -117,12 +124,8 @@ class Machine:
         except Killed:
             self._bury()
             return False
-        finally:
-            store.close()
         return True
 
     def _bury(self) -> None:
         """A lease of a dead process passes on at once; here all processes share one pid, so it is taken away instead."""
-        store = Store(open_engine(self.url))
-        store.transact(lambda connection: connection.execute(delete(leases)))
-        store.close()
+        Store(engine_of(self.url)).transact(lambda connection: connection.execute(delete(leases)))

@@ -26,7 +26,7 @@ from control.settings import ControlSettings
 from control.store import migrate, revisions
 from control.store.engine import Store, open_engine, sqlite_url
 from control.store.tables import closed_periods
-from control.testing.crashes.process import Machine
+from control.testing.crashes.process import Machine, engine_of
 from control.testing.memory_gateway import (
     DECLINES_WHEN_CHARGED,
     DISPUTED,
@@ -121,9 +121,12 @@ def settings() -> ControlSettings:
     return ControlSettings(_env_file=None, **values)  # type: ignore[arg-type]  # pydantic checks the values
 
 
-def fresh(folder: Path, name: str) -> World:
-    """A world in a database of its own, with gateways that know nobody yet."""
-    path = folder / f"{name}.db"
+def fresh(folder: Path) -> World:
+    """A world with gateways that know nobody yet, in a database that takes the place of the one before it in the folder."""
+    path = folder / "world.db"
+    engine_of(sqlite_url(path)).dispose()
+    for old in folder.glob("world.db*"):
+        old.unlink()
     path.write_bytes(_template())
     return over(sqlite_url(path))
 
