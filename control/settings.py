@@ -60,6 +60,21 @@ class ControlSettings(BaseSettings):
             raise ValueError("METERHOUSE_EVENTS_SECRET must be set where METERHOUSE_EVENTS_URL is: unsigned events could be anybody's")
         return self
 
+    adyen_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="ADYEN_API_KEY")
+    adyen_merchant_account: str = Field(default="", validation_alias="ADYEN_MERCHANT_ACCOUNT")
+    adyen_hmac_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="ADYEN_HMAC_KEY", description="Of the standard webhook, hexadecimal."
+    )
+    adyen_report_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="ADYEN_REPORT_KEY", description="API key of a report user, for looks and reconciliation."
+    )
+    adyen_live_prefix: str = Field(
+        default="",
+        validation_alias="ADYEN_LIVE_PREFIX",
+        description="Of the live URLs; Adyen's test system where not set.",
+    )
+    adyen_api_base: str | None = Field(default=None, validation_alias="ADYEN_API_BASE", description="URL of a test gateway.")
+
     @field_validator("seller_country_code")
     @classmethod
     def _two_letters(cls, value: str) -> str:
@@ -67,7 +82,7 @@ class ControlSettings(BaseSettings):
             raise ValueError("must be a country code of two letters such as DE")
         return value.upper()
 
-    @field_validator("stripe_api_base")
+    @field_validator("stripe_api_base", "adyen_api_base")
     @classmethod
     def _empty_is_not_set(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else None

@@ -21,7 +21,20 @@ def _stripe(settings: ControlSettings) -> PaymentGateway:
     return StripeGateway(settings.stripe_api_key, api_base=settings.stripe_api_base, webhook_secret=settings.stripe_webhook_secret)
 
 
-_GATEWAYS: dict[str, Callable[[ControlSettings], PaymentGateway]] = {"stripe": _stripe}
+def _adyen(settings: ControlSettings) -> PaymentGateway:
+    from control.gateways.adyen import AdyenGateway  # noqa: PLC0415  # as above
+
+    return AdyenGateway(
+        settings.adyen_api_key,
+        merchant_account=settings.adyen_merchant_account,
+        hmac_key=settings.adyen_hmac_key,
+        report_key=settings.adyen_report_key,
+        live_prefix=settings.adyen_live_prefix,
+        api_base=settings.adyen_api_base,
+    )
+
+
+_GATEWAYS: dict[str, Callable[[ControlSettings], PaymentGateway]] = {"adyen": _adyen, "stripe": _stripe}
 
 NAMES = tuple(sorted(_GATEWAYS))
 """What the column `gateway` of accounts.csv may say."""

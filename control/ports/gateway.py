@@ -88,8 +88,7 @@ class PaymentGateway(Protocol):
     def detach_card(self, customer_id: str, payment_method_id: str, *, key: str) -> None:
         """Forget a card, so that nobody can charge it any more. One that is gone already is gone.
 
-        Raises:
-            GatewayRefusedError: it is a card of another customer.
+        A card of another customer stays; a gateway that sees whose it is raises GatewayRefusedError.
         """
         ...
 

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.contract.adyen_bench import AdyenBench, adyen_bench
 from tests.contract.benches import Bench, FakeBench, InvoicingBench, StripeBench, stripe_bench
 
 
-@pytest.fixture(params=["fake", "stripe"])
+@pytest.fixture(params=["fake", "stripe", pytest.param("adyen", marks=pytest.mark.needs_shared_data)])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Each gateway in turn, with its outside world."""
-    with _opened(request.param) as made:
+    with adyen_bench() if request.param == "adyen" else _opened(request.param) as made:
         yield made
 
 
@@ -28,6 +29,13 @@ def invoicing(request: pytest.FixtureRequest) -> Iterator[InvoicingBench]:
 def stripe() -> Iterator[StripeBench]:
     """The Stripe adapter with its double, for what only Stripe has."""
     with stripe_bench() as made:
+        yield made
+
+
+@pytest.fixture
+def adyen() -> Iterator[AdyenBench]:
+    """The Adyen adapter with its double, for what only Adyen has. Its tests need the shared data."""
+    with adyen_bench() as made:
         yield made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 
 import pytest
 
@@ -113,6 +114,23 @@ def test_a_card_that_was_forgotten_is_not_charged(bench: Bench) -> None:
     assert bench.charges() == []
 
 
+def test_workers_that_charge_at_once_charge_once_where_the_gateway_can_be_asked(invoicing: InvoicingBench) -> None:
+    customer_id, card = a_card(invoicing, PAYS)
+    outcomes = []
+
+    def work(number: int) -> None:
+        request = a_charge(customer_id, card, payment_id=f"payment-{number}")
+        outcomes.append(insist(lambda key: invoicing.gateway.charge(request, key=key)))
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [type(outcome) for outcome in outcomes] == [Paid] * 4
+    assert invoicing.charges() == [usd(10710)]
+
+
 # --- the holder is asked (3-D Secure)
 
 
@@ -201,7 +219,8 @@ def test_a_key_that_comes_back_with_another_card_has_no_second_effect(bench: Ben
 
 def test_a_look_that_gets_no_answer_is_repeated(bench: Bench) -> None:
     customer_id, card = a_card(bench, PAYS)
+    tried = bench.tried()
     bench.gateway.charge(a_charge(customer_id, card), key=new_key())
     bench.end_of_day()
     bench.plan("drop_before", "find_payment")
-    assert insist(lambda _: look(bench, customer_id)) is not None
+    assert insist(lambda _: bench.gateway.find_payment(customer_id, "inv-1", tried=tried)) is not None

@@ -83,8 +83,7 @@ def _entries(entry: Element) -> Iterator[_Row]:
             own = own if own and own != bank_reference else f"{bank_reference}/{number}" if bank_reference else ""
             yield _Row(entry=_entry(entry, detail, amount, bank_reference=bank_reference), own_reference=own)
         return
-    count = int(text(entry, "NtryDtls/Btch/NbOfTxs") or len(details))
-    is_whole_batch = count > 1 or len(details) > 1
+    is_whole_batch = len(details) > 1 or text(entry, "NtryDtls/Btch/NbOfTxs") not in ("", "0", "1")
     only = details[0] if details and not is_whole_batch else None
     bank_reference = bank_reference or _reference(text(only, "Refs/AcctSvcrRef"))
     made = _entry(entry, only, total, bank_reference=bank_reference, is_whole_batch=is_whole_batch)

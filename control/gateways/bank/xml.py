@@ -30,7 +30,7 @@ def parse(data: bytes) -> Element:
     try:
         parser.Parse(data, True)
         return builder.close()
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: an encoding that nobody knows
         raise StatementError(f"the file is no well-formed XML: {error}") from None
 
 

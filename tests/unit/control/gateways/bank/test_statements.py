@@ -140,6 +140,7 @@ def test_a_document_type_is_refused_before_anything_is_expanded(data: bytes) -> 
         (b"", "no well-formed XML"),
         (b"not xml", "no well-formed XML"),
         (b"<Document>", "no well-formed XML"),
+        (b'<?xml version="1.0" encoding="TF-8"?><Document/>', "unknown encoding"),
         (b"<Document/>", "not a camt.053"),
         (b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"/>', "not a camt.053"),
         (b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"/>', "no statement"),
