@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from control.bootstrap import Control
 from control.domain.accounts import AccountRow, BudgetRow, CreditRow
-from control.domain.documents import CreditUse, Draft, IssuedInvoice, Kind, Line, issue
+from control.domain.documents import CreditUse, Draft, IssuedInvoice, Kind, Line
 from control.domain.money import Money
-from control.domain.numbering import format_number
 from control.services.accounts import upsert_accounts, upsert_credits
+from control.services.issue import issue_documents
 from control.services.payment_methods import save_card
-from control.store.documents import Numbered, insert_documents
-from control.store.tables import invoices
 from tests.contract.fake_gateway import PAYS
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
@@ -108,20 +106,11 @@ def given_invoices(control: Control, *drafts: Draft) -> list[IssuedInvoice]:
     """Issued documents without a warehouse. Their accounts must exist."""
 
     def work(connection: Connection) -> list[IssuedInvoice]:
-        count: int = connection.execute(select(func.count()).select_from(invoices)).scalar_one()
-        numbered = []
-        for number, draft in enumerate(drafts, start=count + 1):
-            invoice = issue(
-                draft,
-                invoice_number=format_number("INV", number),
-                seller=control.settings.seller,
-                buyer=an_account(draft.account_id).buyer,
-                issued_at=NOW,
-                due_date=(NOW + timedelta(days=14)).date(),
-            )
-            numbered.append(Numbered(seller_key=control.settings.seller.key, series_number=number, invoice=invoice))
-        insert_documents(connection, numbered, services=SERVICES)
-        return [document.invoice for document in numbered]
+        issued = []
+        for draft in drafts:  # one after the other: numbers in the order given
+            buyers = {draft.account_id: an_account(draft.account_id)}
+            issued += issue_documents(connection, control.settings, [draft], buyers=buyers, services=SERVICES, issued_at=NOW)
+        return issued
 
     return control.store.transact(work)
 
