@@ -17,7 +17,7 @@ from control.bootstrap import Control
 from control.domain.sagas import UNFINISHED, Saga, SagaStatus
 from control.errors import StoreError
 from control.ports import GatewayFaultError, GatewayUnavailableError
-from control.store import sagas
+from control.store import revisions, sagas
 from warehouse.errors import MeterhouseError, SettingsError
 
 # A step without a definite answer is tried again after 1, 2, 4 … seconds, at most this much later.
@@ -91,7 +91,10 @@ def drive(control: Control, flow: Flow, saga_id: str, *, now: datetime) -> Saga:
             # Somebody else drives it too: they found out what we found out, under the same keys.
             with control.store.reading() as connection:
                 return sagas.load(connection, saga_id)
-        control.reached(f"{flow.kind}.{step.name}{'.undo' if is_undoing else ''}")
+        if not is_undoing:
+            control.reached(f"{flow.kind}.{step.name}")
+        elif step.undo is not None:
+            control.reached(f"{flow.kind}.{step.name}.undo")
         is_waiting = moved.status is saga.status and moved.step == saga.step
         saga = moved
         if is_waiting:
@@ -104,6 +107,8 @@ def _act(control: Control, flow: Flow, step: StoreStep | GatewayStep, saga: Saga
         own = step
 
         def work(connection: Connection) -> Saga | None:
+            if not _is_ours(connection, saga):
+                return None
             result = own.act(connection, control, saga, now)
             return _record(connection, flow, saga, result, now)
 
@@ -123,6 +128,8 @@ def _undo(control: Control, flow: Flow, step: StoreStep | GatewayStep, saga: Sag
         own = step
 
         def work(connection: Connection) -> Saga | None:
+            if not _is_ours(connection, saga):
+                return None
             if own.undo is not None:
                 own.undo(connection, control, saga, now)
             return _back(connection, flow, saga, now)
@@ -135,6 +142,12 @@ def _undo(control: Control, flow: Flow, step: StoreStep | GatewayStep, saga: Sag
             return control.store.transact(lambda connection: _wait(connection, saga, result.reason, now))
         # A gateway that refuses to take something back holds nothing of it any more, or a person must act: the reason stays.
     return control.store.transact(lambda connection: _back(connection, flow, saga, now))
+
+
+def _is_ours(connection: Connection, saga: Saga) -> bool:
+    """Whether nobody moved the flow since it was read. Waits for all who write, so that it stays so until the commit."""
+    revisions.take(connection, 0)
+    return sagas.load(connection, saga.saga_id).version == saga.version
 
 
 def _answer(call: Callable[[], Result]) -> Result:
