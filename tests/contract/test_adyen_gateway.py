@@ -138,6 +138,12 @@ def test_a_payment_that_was_captured_and_came_back_has_failed(adyen: AdyenBench)
     assert (state.status, state.paid) == (GatewayPaymentStatus.FAILED, usd(0))
 
 
+def test_a_refund_that_somebody_made_by_hand_carries_no_id_of_ours(adyen: AdyenBench) -> None:
+    event = the_event(adyen, eventCode="REFUND", pspReference="PSP2", originalReference="PSP1")
+    assert (event.subject, event.reference, event.gateway_payment_id) == (EventSubject.REFUND, "", "PSP1")
+    assert the_event(adyen, eventCode="REFUND", merchantReference="refund-1").reference == "refund-1"
+
+
 def test_each_outcome_of_one_thing_is_an_event_and_its_repetition_is_not(adyen: AdyenBench) -> None:
     first = the_event(adyen)
     assert the_event(adyen, eventDate="2026-03-02T12:00:00+01:00").event_id == first.event_id

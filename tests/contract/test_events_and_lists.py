@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from control.ports import EventSubject, GatewayPaymentStatus, Paid, RefundRequest, WebhookRefusedError
-from tests.contract.benches import Bench
-from tests.contract.builders import a_card, a_charge, events_of, insist, usd
+from tests.contract.benches import Bench, InvoicingBench
+from tests.contract.builders import a_card, a_charge, a_paying_customer, an_invoice, events_of, insist, push, usd
 from tests.contract.fake_gateway import DECLINES_WHEN_CHARGED, PAYS
 
 
@@ -122,3 +122,17 @@ def test_a_list_that_gets_no_answer_is_asked_for_again(bench: Bench) -> None:
     bench.end_of_day()
     bench.plan("rate_limit", "list_payments")
     assert insist(lambda _: list(bench.gateway.list_payments(since, bench.end())))
+
+
+def test_a_payment_through_an_invoice_of_the_gateway_is_listed_and_told_with_our_invoice(invoicing: InvoicingBench) -> None:
+    since = invoicing.now() - timedelta(seconds=1)
+    customer_id, card = a_paying_customer(invoicing.gateway)
+    outcome = push(invoicing.gateway, an_invoice(customer_id), card)
+    assert isinstance(outcome, Paid)
+    (row,) = invoicing.gateway.list_payments(since, invoicing.end())
+    expected = (outcome.gateway_payment_id, "inv-1", customer_id, usd(10710))
+    assert (row.gateway_payment_id, row.invoice_id, row.customer_id, row.paid) == expected
+    told = events_of(invoicing, EventSubject.INVOICE)
+    assert {(event.customer_id, event.invoice_id) for event in told} == {(customer_id, "inv-1")}
+    state = invoicing.gateway.state_of(events_of(invoicing, EventSubject.PAYMENT)[-1])
+    assert state == row

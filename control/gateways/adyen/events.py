@@ -96,7 +96,8 @@ class AdyenEvents(AdyenCustomers):
         is_payment = subject is EventSubject.PAYMENT
         ours = {
             EventSubject.PAYMENT: more.get("metadata.payment_id", payment_id_of(reference)),
-            EventSubject.REFUND: reference,
+            # One made by hand carries the reference of its payment.
+            EventSubject.REFUND: "" if payment_id_of(reference) else reference,
             EventSubject.BINDING: reference.removeprefix(BINDING_PREFIX),
         }
         return GatewayEvent(

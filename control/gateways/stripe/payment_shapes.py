@@ -7,6 +7,7 @@ import stripe
 from control.domain.money import Money
 from control.gateways.stripe.calls import INVOICE, PAYMENT, REFUND, declined_by, identifier, metadata, moment, money_of
 from control.ports import (
+    Declined,
     GatewayDispute,
     GatewayDisputeStatus,
     GatewayPayment,
@@ -32,6 +33,8 @@ _DISPUTE_STATUS = {
     "prevented": GatewayDisputeStatus.WON,
     "lost": GatewayDisputeStatus.LOST,
 }
+# A payment that was made and not confirmed yet, because somebody was interrupted, or one that was given up.
+_NOT_ATTEMPTED = Declined(code="not_attempted", message="no card was charged")
 
 
 def payment_shown(intent: stripe.PaymentIntent, *, invoice_id: str = "") -> GatewayPayment:
@@ -39,8 +42,8 @@ def payment_shown(intent: stripe.PaymentIntent, *, invoice_id: str = "") -> Gate
     charge = intent.latest_charge if isinstance(intent.latest_charge, stripe.Charge) else None
     error, status = intent.last_payment_error, _STATUS.get(intent.status, GatewayPaymentStatus.FAILED)
     code = message = ""
-    if status is GatewayPaymentStatus.FAILED and error is not None:
-        refusal = declined_by(error)
+    if status is GatewayPaymentStatus.FAILED:
+        refusal = declined_by(error) if error else _NOT_ATTEMPTED
         code, message = refusal.code, refusal.message
         if code in NEEDS_HOLDER:
             status = GatewayPaymentStatus.REQUIRES_ACTION

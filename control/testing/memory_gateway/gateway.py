@@ -26,7 +26,8 @@ from control.ports import (
     Refused,
     RequiresAction,
 )
-from control.testing.memory_gateway.charging import ChargingFake, needs_holder
+from control.testing.memory_gateway.cards import needs_holder
+from control.testing.memory_gateway.charging import ChargingFake
 from control.testing.memory_gateway.world import DISPUTED
 
 
