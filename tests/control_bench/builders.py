@@ -14,6 +14,7 @@ from control.bootstrap import Control
 from control.domain.accounts import AccountRow, BudgetRow, CreditRow
 from control.domain.documents import CreditUse, Draft, IssuedInvoice, Kind, Line
 from control.domain.money import Money
+from control.domain.receipts import Receipt
 from control.services.accounts import upsert_accounts, upsert_credits
 from control.services.issue import issue_documents
 from control.services.payment_methods import save_card
@@ -122,3 +123,8 @@ def given_account_with_card(control: Control, account_id: str = "acc-1", *, toke
 
 def given_credit(control: Control, credit_id: str = "credit-1", amount: str = "10.00", account_id: str = "acc-1") -> None:
     upsert_credits(control, [a_credit(credit_id, amount, account_id=account_id)])
+
+
+def a_receipt(receipt_id: str = "r-1", amount: int = 10_000, **values: Any) -> Receipt:  # noqa: ANN401 - any field
+    plain = {"bank_account": "DE89", "booked_date": NOW.date(), "payer": "Payer Ltd", "remittance": "hello"}
+    return Receipt(receipt_id=receipt_id, amount=usd(amount), **(plain | values))
