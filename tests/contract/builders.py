@@ -87,14 +87,14 @@ def a_final_invoice(gateway: InvoicingGateway, request: InvoiceRequest) -> Gatew
 def insist(call: Callable[[str], T], *, key: str | None = None) -> T:
     """Call as control/ports.py tells the callers: the same key while there is no answer, a new one only after a fault."""
     key = key or new_key()
-    for _ in range(5):
+    for _ in range(10):
         try:
             return call(key)
         except GatewayUnavailableError:
             continue
         except GatewayFaultError:
             key = new_key()
-    raise AssertionError("five tries were not enough")
+    raise AssertionError("ten tries were not enough")
 
 
 def push(gateway: InvoicingGateway, request: InvoiceRequest, payment_method_id: str) -> PaymentOutcome:

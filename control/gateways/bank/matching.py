@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from control.domain.money import Money
 from control.gateways.bank.entries import EntryStatus, StatementEntry
-from control.gateways.bank.references import creditor_reference, is_reference, references_in
+from control.gateways.bank.references import creditor_reference, is_reference, references_in, signs_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,14 +116,20 @@ def _named(entry: StatementEntry, rows: Sequence[OpenInvoice]) -> tuple[MatchKin
             return MatchKind.REFERENCE, named
     written = f"{entry.reference} {entry.text}"
     references = references_in(written) | references_in(entry.end_to_end_id)
-    named = [row for row in rows if row.reference in references or _number(row).search(written.upper())]
-    return MatchKind.TEXT, named
+    signs = signs_of(written)
+    return MatchKind.TEXT, [row for row in rows if row.reference in references or _is_written(row.invoice_number, written, signs)]
 
 
-def _number(row: OpenInvoice) -> re.Pattern[str]:
-    """The invoice's number in a text, with any separators, and not as a part of a longer one."""
-    signs = re.sub(r"[^0-9A-Z]", "", row.invoice_number.upper())
-    return re.compile(r"(?<![0-9A-Z])" + r"[\W_]*".join(signs) + r"(?![0-9A-Z])")
+def _is_written(invoice_number: str, written: str, signs: str) -> bool:
+    """Whether the number stands in a text, with any separators, and not as a part of a longer one.
+
+    Most are ruled out by `signs`, the text without separators: an entry is compared with every open invoice.
+    """
+    wanted = creditor_reference(invoice_number)[4:]
+    if wanted not in signs:
+        return False
+    pattern = r"(?<![0-9A-Z])" + r"[\W_]*".join(wanted) + r"(?![0-9A-Z])"
+    return re.search(pattern, written.upper()) is not None
 
 
 def _proposed(entry: StatementEntry, rows: Sequence[OpenInvoice]) -> Match:

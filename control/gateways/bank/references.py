@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from stdnum import iso11649
 from stdnum.exceptions import ValidationError
@@ -14,6 +15,7 @@ _SEPARATORS = re.compile(r"[\s\-./,:;_]+")
 _CANDIDATE = re.compile(r"RF\d{2}[0-9A-Z]{1,21}")
 
 
+@lru_cache(maxsize=100_000)
 def creditor_reference(invoice_number: str) -> str:
     """The reference that stands on an invoice: `RF`, check digits, and the letters and digits of its number.
 
@@ -22,10 +24,15 @@ def creditor_reference(invoice_number: str) -> str:
     Raises:
         ValueError: the number has no letter or digit, or more than 21.
     """
-    body = re.sub(r"[^0-9A-Z]", "", invoice_number.upper())
+    body = signs_of(invoice_number)
     if not 1 <= len(body) <= _MOST_CHARACTERS:
         raise ValueError(f"{invoice_number!r} makes no creditor reference: it needs 1 to {_MOST_CHARACTERS} letters and digits")
     return f"RF{mod_97_10.calc_check_digits(body + 'RF')}{body}"
+
+
+def signs_of(text: str) -> str:
+    """The letters and digits of a text, in upper case: what is left of it when a bank has broken it."""
+    return re.sub(r"[^0-9A-Z]", "", text.upper())
 
 
 def printed(reference: str) -> str:

@@ -69,15 +69,13 @@ class Call:
         }
         if row.get("payment"):
             item["originalReference"] = row["payment"]
-        number = len(self.store.newest_first("notification")) + 1
-        self.notifications.append(self.store.put({"object": "notification", "id": f"notification-{number}", "item": item}))
+        self.notifications.append(self.store.put({"object": "notification", "id": f"notification-{new_psp_reference()}", "item": item}))
 
     def book(self, kind: str, payment: Json, amount: Json, *, refund: Json | None = None, fee: Decimal | None = None) -> None:
         """A line in the payment accounting report of the day."""
-        number = len(self.store.newest_first("booking")) + 1
         booking = {
             "object": "booking",
-            "id": f"booking-{number}",
+            "id": f"booking-{new_psp_reference()}",
             "day": self.now.date().isoformat(),
             "at": self.now.strftime("%Y-%m-%d %H:%M:%S"),
             "kind": kind,
