@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from control.bootstrap import Control
 from control.domain.documents import IssuedInvoice
 from control.domain.money import Money
 from control.domain.payments import WITHOUT_GATEWAY
 from control.domain.periods import Period
+from control.domain.refunds import Refund
 from control.store.documents import load_documents
+from control.store.refunds import find as find_refunds
 from control.store.tables import accounts, invoices, payments
 from warehouse.errors import InputError
 
@@ -62,3 +64,9 @@ def list_payments(control: Control, *, account_id: str | None = None) -> list[di
         rows = connection.execute(mine.order_by(payments.c.started_at, payments.c.revision)).mappings().all()
     amounts = {"amount": "amount_minor", "charged_amount": "charged_minor", "balance_amount": "balance_minor"}
     return [dict(row) | {name: Money(row[column], row["currency_code"]).amount for name, column in amounts.items()} for row in rows]
+
+
+def list_refunds(control: Control) -> list[Refund]:
+    """All refunds, oldest first."""
+    with control.store.reading() as connection:
+        return find_refunds(connection, true())
