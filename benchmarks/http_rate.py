@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.source_ground import SourceBenchmarkError, empty, free_port, own_settings, server_pids
 from benchmarks.memory import PeakMemory
+from benchmarks.source_ground import SourceBenchmarkError, empty, free_port, own_settings, server_pids
 from benchmarks.source_lines import LINES_OF_A_BODY, SourceLines, provide_lines
 from control.domain.api_keys import EVENTS_WRITE
 from control.services.api_keys import create_key

@@ -18,8 +18,8 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from benchmarks.source_ground import SourceBenchmarkError, empty, free_port, own_settings, server_pids
 from benchmarks.memory import PeakMemory
+from benchmarks.source_ground import SourceBenchmarkError, empty, free_port, own_settings, server_pids
 from benchmarks.source_lines import LINES_OF_A_BODY, SourceLines, provide_lines
 from control.settings import ControlSettings
 from ingestion.loader import load_file

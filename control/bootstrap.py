@@ -18,11 +18,15 @@ Gateways = Callable[[str], PaymentGateway]
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """What a service needs. `gateway` finds the adapter behind a name of accounts.csv, and raises a MeterhouseError without one."""
+    """What a service needs. `gateway` finds the adapter behind a name of accounts.csv, and raises a MeterhouseError without one.
+
+    `reached` is told each step of a flow that crosses systems, `<flow>.<step>`, right after it: where a test may kill.
+    """
 
     store: Store
     settings: ControlSettings
     gateway: Gateways
+    reached: Callable[[str], None] = lambda _: None
 
 
 @contextmanager

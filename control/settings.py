@@ -7,8 +7,10 @@ The only module of control/ that reads the environment. Where the store lies is 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from control.domain.parties import Seller
@@ -30,11 +32,48 @@ class ControlSettings(BaseSettings):
     seller_tax_id: str = Field(default="", validation_alias="METERHOUSE_SELLER_TAX_ID")
     invoice_prefix: str = Field(default="INV", pattern=r"^[A-Z][A-Z0-9]{0,9}$", validation_alias="METERHOUSE_INVOICE_PREFIX")
     stripe_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="STRIPE_API_KEY")
+    stripe_webhook_secret: SecretStr = Field(default=SecretStr(""), validation_alias="STRIPE_WEBHOOK_SECRET", description="whsec_…")
     stripe_api_base: str | None = Field(
         default=None,
         validation_alias="STRIPE_API_BASE",
         description="URL of a test gateway; Stripe itself where not set.",
     )
+
+    events_url: str = Field(
+        default="",
+        validation_alias="METERHOUSE_EVENTS_URL",
+        description="Where events are posted to (account.suspended and others); nowhere where not set.",
+    )
+    events_secret: SecretStr = Field(default=SecretStr(""), validation_alias="METERHOUSE_EVENTS_SECRET", description="Signs them.")
+
+    @field_validator("events_url")
+    @classmethod
+    def _posts_somewhere(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password):
+            raise ValueError("must be http(s)://host/path, without a user or password")
+        return value
+
+    @model_validator(mode="after")
+    def _signs_what_it_posts(self) -> Self:
+        if self.events_url and not self.events_secret.get_secret_value():
+            raise ValueError("METERHOUSE_EVENTS_SECRET must be set where METERHOUSE_EVENTS_URL is: unsigned events could be anybody's")
+        return self
+
+    adyen_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="ADYEN_API_KEY")
+    adyen_merchant_account: str = Field(default="", validation_alias="ADYEN_MERCHANT_ACCOUNT")
+    adyen_hmac_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="ADYEN_HMAC_KEY", description="Of the standard webhook, hexadecimal."
+    )
+    adyen_report_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="ADYEN_REPORT_KEY", description="API key of a report user, for looks and reconciliation."
+    )
+    adyen_live_prefix: str = Field(
+        default="",
+        validation_alias="ADYEN_LIVE_PREFIX",
+        description="Of the live URLs; Adyen's test system where not set.",
+    )
+    adyen_api_base: str | None = Field(default=None, validation_alias="ADYEN_API_BASE", description="URL of a test gateway.")
 
     @field_validator("seller_country_code")
     @classmethod
@@ -43,7 +82,7 @@ class ControlSettings(BaseSettings):
             raise ValueError("must be a country code of two letters such as DE")
         return value.upper()
 
-    @field_validator("stripe_api_base")
+    @field_validator("stripe_api_base", "adyen_api_base")
     @classmethod
     def _empty_is_not_set(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else None
@@ -71,5 +110,8 @@ def load_control_settings() -> ControlSettings:
     try:
         return ControlSettings()
     except ValidationError as error:
-        problems = "; ".join(f"{item['loc'][0]}: {item['msg'].removeprefix('Value error, ')}" for item in error.errors(include_input=False))
+        problems = "; ".join(
+            f"{item['loc'][0] if item['loc'] else 'events'}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors(include_input=False)
+        )
         raise SettingsError(problems) from None

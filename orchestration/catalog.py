@@ -58,7 +58,7 @@ def apply_folder(control: Control, client: Client, settings: Settings, folder: P
     accounts.check_credits(control, _credits(catalog))
     if not may_restate and _has_closed_periods(client, settings) and _differs(client, settings, catalog):
         _refuse_restatement(preview(client, settings, catalog, seller_country=control.settings.seller.country_code))
-    accounts_changed = accounts.upsert_accounts(control, [AccountRow(**asdict(row)) for row in catalog.accounts])
+    accounts_changed = accounts.upsert_accounts(control, [AccountRow(**asdict(row)) for row in catalog.accounts], now=settings.now())
     credits_changed = accounts.upsert_credits(control, _credits(catalog))
     budgets_changed = accounts.upsert_budgets(control, [BudgetRow(**asdict(row)) for row in catalog.budgets])
     publish(control, client, settings)

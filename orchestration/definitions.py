@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dagster import AssetKey, Definitions, definitions, in_process_executor
 
 from orchestration import dbt, resources
+from orchestration.assets.control import control_assets
 from orchestration.assets.invoices import invoice_assets
 from orchestration.assets.models import model_assets
 from orchestration.assets.raw import raw_assets
@@ -39,7 +40,7 @@ def build_definitions(settings: Settings, *, overrides: Mapping[str, object] | N
     models = model_assets(manifest)
     tick = tick_assets(inputs=[AssetKey(["raw", table]) for table in tables], models=sorted(models.keys))
     return Definitions(
-        assets=[*raw, models, *tick, *invoice_assets(committed=COMMITTED)],
+        assets=[*raw, models, *tick, *invoice_assets(committed=COMMITTED), *control_assets()],
         asset_checks=[quality_checks(), document_checks()],
         jobs=jobs(catalog_tables=[AssetKey(["raw", table]) for table in tables if table.startswith("catalog_")]),
         schedules=schedules(),

@@ -1,4 +1,4 @@
-"""The whole story on generated input: a month of a small GPU cloud, from events to paid invoices.
+"""The whole story on generated input: a month of a small GPU cloud, from events to paid invoices and a ledger that balances.
 
 Each step is what a user would call by itself, in the same order. Repeating it on a home that holds the finished demo loads,
 issues and charges nothing again.
@@ -6,21 +6,18 @@ issues and charges nothing again.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from pydantic import SecretStr
 
-from control.services.payment_methods import save_card
-from control.settings import ControlSettings
+from control.domain.ledger import Balance
 from ingestion.synthetic import demo_input
 from orchestration import invoices
-from orchestration.billing import push_documents
 from orchestration.catalog import apply_folder
+from orchestration.demo_payments import collect
 from orchestration.deployment import Deployment
 from orchestration.loading import load_paths
 from orchestration.pipeline import close_month, run_tick
@@ -32,10 +29,7 @@ from warehouse.errors import RefusedError
 PERIOD = "2026-01"
 # The instant the story is told at. Without it, invoices would be issued today and the same demo would differ each day.
 NOW = "2026-02-02T09:00:00Z"
-CARDS = ("pm_card_visa", "pm_card_mastercard", "pm_card_amex", "pm_card_visa_debit")
 TEST_KEY_PREFIXES = ("sk_test_", "rk_test_")
-# Nobody checks it: the local gateway takes any key of this form.
-LOCAL_KEY = "sk_test_local"
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -48,6 +42,7 @@ class Told:
     invoices: list[Row]
     rejected: list[Row]  # reason_code, line_count
     unrated: list[Row]  # reason_code, metric, row_count
+    trial_balance: list[Balance]
 
 
 def demo(deployment: Deployment, say: Say) -> Told:
@@ -88,11 +83,12 @@ def demo(deployment: Deployment, say: Say) -> Told:
             say(f"{_checks(report)} Closing {PERIOD} …")
             closed = close_month(deployment, gate, PERIOD)
         say(f"{_checks(closed)} {len(closed.issued)} invoices issued.")
-        _collect(client, deployment, folder, say)
+        balances = collect(deployment, client, folder, PERIOD, say)
         return Told(
             invoices=invoices.find(client, deployment.settings),
             rejected=_rejected(client, deployment),
             unrated=_unrated(client, deployment),
+            trial_balance=balances,
         )
 
 
@@ -105,39 +101,6 @@ def _refuse_other_data(client: Client, deployment: Deployment, folder: Path) -> 
         raise RefusedError(
             f"this home holds other data ({found[0][0]}), which the demo would bill too; set METERHOUSE_HOME to a folder of its own"
         )
-
-
-def _collect(client: Client, deployment: Deployment, folder: Path, say: Say) -> None:
-    """Save a card for each customer and charge what is unpaid; nothing is asked of a gateway where all is paid."""
-    open_invoices = [row for row in invoices.find(client, deployment.settings, period=PERIOD, is_issued=True) if row["status"] != "paid"]
-    if not open_invoices:
-        say("All invoices are paid already.")
-        return
-    with _gateway(deployment, folder, say) as paying, paying.control() as control:
-        for place, account_id in enumerate(sorted({row["account_id"] for row in open_invoices})):
-            save_card(control, account_id, CARDS[place % len(CARDS)])
-        outcomes = push_documents(control, client, deployment.settings, PERIOD)
-    paid = sum(outcome.result == "paid" for outcome in outcomes)
-    say(f"Cards saved, {len(outcomes)} invoices pushed, {paid} paid.")
-    for outcome in outcomes:
-        if outcome.result != "paid":
-            say(f"{outcome.invoice_number}: {outcome.result} {outcome.reason_code} {outcome.message}".rstrip())
-
-
-@contextlib.contextmanager
-def _gateway(deployment: Deployment, folder: Path, say: Say) -> Iterator[Deployment]:
-    """The deployment with a gateway: Stripe's test mode where a key is configured, else the local server."""
-    own = deployment.control_settings
-    if own.stripe_api_key.get_secret_value():
-        say("Pushing to Stripe in test mode …")
-        yield deployment
-        return
-    from control.testing.stripe_server import StripeServer  # noqa: PLC0415 - a test double; only the demo needs it
-
-    with StripeServer(state=folder / "gateway.db") as server:
-        say(f"Pushing to a local Stripe-compatible test gateway at {server.url} …")
-        local: ControlSettings = own.model_copy(update={"stripe_api_key": SecretStr(LOCAL_KEY), "stripe_api_base": server.url})
-        yield Deployment(settings=deployment.settings, control_settings=local)
 
 
 def _checks(report: RunReport) -> str:

@@ -20,6 +20,7 @@ from dagster import (
     schedule,
 )
 
+from orchestration.assets.control import PUBLISHED
 from orchestration.assets.models import ModelsConfig
 from orchestration.checks import DOCUMENT_CHECKS, ChecksConfig
 
@@ -31,6 +32,10 @@ EVERY_FIVE_MINUTES = "*/5 * * * *"
 QUIET = {"console": {"config": {"log_level": "WARNING"}}}
 # After the night, before people look at dashboards.
 NIGHTLY = "10 3 * * *"
+# Gateways complete the lists of a day in the hours after it.
+AFTER_AUDIT = "40 4 * * *"
+# Not at the minute in which a tick begins.
+BETWEEN_TICKS = "2-59/5 * * * *"
 UNFINISHED = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
 
 
@@ -45,7 +50,7 @@ def jobs(*, catalog_tables: Sequence[AssetKey]) -> list[UnresolvedAssetJobDefini
     Args:
         catalog_tables: what a tick reads but never writes.
     """
-    outgoing = AssetSelection.assets(["control", "invoices_issued"], ["control", "invoices_pushed"])
+    outgoing = AssetSelection.groups("control")
     catalog = AssetSelection.assets(*catalog_tables)
     documents = AssetSelection.checks(*DOCUMENT_CHECKS)
     tick = AssetSelection.all() - outgoing - catalog - documents
@@ -65,6 +70,17 @@ def jobs(*, catalog_tables: Sequence[AssetKey]) -> list[UnresolvedAssetJobDefini
         define_asset_job(
             "push", selection=AssetSelection.assets(["control", "invoices_pushed"]), description="Unpaid documents to gateways."
         ),
+        define_asset_job(
+            "work",
+            selection=AssetSelection.assets(["control", "work_done"], *([["control", name] for name in PUBLISHED])),
+            config=RunConfig(loggers=QUIET),
+            description="What waits for a gateway, a bank or a receiver of events; accounts, payments and ledger to the warehouse.",
+        ),
+        define_asset_job(
+            "reconcile",
+            selection=AssetSelection.assets(["control", "payments_reconciled"]),
+            description="Our payments and refunds against each gateway's lists.",
+        ),
         define_asset_job("catalog", selection=catalog, description="Apply a catalog folder."),
     ]
 
@@ -81,4 +97,10 @@ def schedules() -> list[ScheduleDefinition]:
     nightly = ScheduleDefinition(
         name="audit_every_night", cron_schedule=NIGHTLY, job_name="audit", default_status=DefaultScheduleStatus.RUNNING
     )
-    return [tick_every_five_minutes, nightly]
+    work = ScheduleDefinition(
+        name="work_every_five_minutes", cron_schedule=BETWEEN_TICKS, job_name="work", default_status=DefaultScheduleStatus.RUNNING
+    )
+    reconciled = ScheduleDefinition(
+        name="reconcile_every_night", cron_schedule=AFTER_AUDIT, job_name="reconcile", default_status=DefaultScheduleStatus.RUNNING
+    )
+    return [tick_every_five_minutes, nightly, work, reconciled]

@@ -51,7 +51,10 @@ class CreditUse:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A document as the warehouse computed it, not yet anybody's debt. `adjusted_period` is empty on an invoice."""
+    """A document as the warehouse computed it, not yet anybody's debt. `adjusted_period` is empty on an invoice.
+
+    Of a refund note, which no warehouse computes, it is the month of the document whose payment went back.
+    """
 
     invoice_id: str
     kind: Kind
@@ -125,7 +128,8 @@ def problems(draft: Draft) -> list[str]:
     if twice:
         found.append(f"it uses {', '.join(twice)} twice")
     tax = (draft.subtotal - draft.credit).percent(draft.tax_percent)
-    if tax != draft.tax:
+    # A refund gives back an amount that tax is part of, and a wholly refunded document its very tax.
+    if tax != draft.tax and draft.kind is not Kind.REFUND_NOTE:
         found.append(f"{plain(draft.tax_percent)} % of {draft.subtotal - draft.credit} is {tax}, its tax is {draft.tax}")
     total = draft.subtotal - draft.credit + draft.tax
     if total != draft.total:
@@ -135,20 +139,23 @@ def problems(draft: Draft) -> list[str]:
 
 def _wrong_signs(draft: Draft) -> list[str]:
     is_credit_note = draft.kind is Kind.CREDIT_NOTE
+    gives_back = draft.kind in (Kind.CREDIT_NOTE, Kind.REFUND_NOTE)
     found = []
     if is_credit_note and any(use.amount.minor > 0 for use in draft.credit_uses):
         found.append("a credit note gives credits back, and one of its credit uses is above zero")
     if not is_credit_note and any(use.amount.minor < 0 for use in draft.credit_uses):
         found.append(f"one of its credit uses is below zero, which only a credit note may have, not a {draft.kind}")
-    if is_credit_note and draft.subtotal.minor > 0:
-        found.append(f"a credit note adds up to {draft.subtotal}")
+    if gives_back and draft.subtotal.minor > 0:
+        found.append(f"a {draft.kind.replace('_', ' ')} adds up to {draft.subtotal}")
+    if draft.kind is Kind.REFUND_NOTE and (draft.total.minor >= 0 or draft.tax.minor > 0 or draft.credit_uses):
+        found.append(f"a refund note of {draft.total} with a tax of {draft.tax} gives nothing back, or uses credits")
     if draft.kind is Kind.DEBIT_NOTE and draft.subtotal.minor <= 0:
         found.append(f"a debit note adds up to {draft.subtotal}")
-    if not is_credit_note and draft.credit.minor > max(draft.subtotal.minor, 0):
+    if not gives_back and draft.credit.minor > max(draft.subtotal.minor, 0):
         found.append(f"credits of {draft.credit} exceed the subtotal of {draft.subtotal}")
     if is_credit_note and draft.credit.minor < draft.subtotal.minor:
         found.append(f"it gives back credits of {-draft.credit} for a subtotal of {draft.subtotal}")
-    if bool(draft.adjusted_period) != (draft.kind in (Kind.DEBIT_NOTE, Kind.CREDIT_NOTE)):
+    if bool(draft.adjusted_period) != (draft.kind is not Kind.INVOICE):
         found.append(f"a {draft.kind} has the adjusted period {draft.adjusted_period!r}")
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from control.domain.money import Money
@@ -12,6 +13,10 @@ from control.domain.status import PaymentStatus
 GATEWAY_FAULT = "gateway_fault"
 # reason_code of a pending attempt that is repeated with the same keys.
 UNAVAILABLE = "unavailable"
+# Ways to settle that ask no gateway: what an account has in its favour with us, and money on our bank account.
+BALANCE = "balance"
+BANK_TRANSFER = "bank_transfer"
+WITHOUT_GATEWAY = frozenset({BALANCE, BANK_TRANSFER})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +33,8 @@ class Payment:
     status: PaymentStatus
     reason_code: str
     message: str
+    started_at: datetime
+    updated_at: datetime
 
     def key(self, step: str) -> str:
         """The idempotency key of one step. An attempt repeated after a crash repeats its keys; a new attempt has new ones."""
@@ -36,7 +43,7 @@ class Payment:
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What stands against a document at its gateway, over all attempts."""
+    """What stands against a document at one gateway, over all attempts there."""
 
     charged: Money
     from_balance: Money

@@ -1,6 +1,6 @@
-"""The payment gateways, one file each, and the register of their names. What a gateway must do is said in control/ports.py.
+"""The payment gateways, one package each, and the register of their names. What a gateway must do is said in control/ports/.
 
-Add a gateway: an adapter module, a line in `_GATEWAYS`, and its pair in tests/contract. No other module imports an SDK.
+Add a gateway: an adapter package, a line in `_GATEWAYS`, and its bench in tests/contract. No other module imports an SDK.
 """
 
 from __future__ import annotations
@@ -18,10 +18,23 @@ if TYPE_CHECKING:
 def _stripe(settings: ControlSettings) -> PaymentGateway:
     from control.gateways.stripe import StripeGateway  # noqa: PLC0415  # the SDK takes a second to import
 
-    return StripeGateway(settings.stripe_api_key, api_base=settings.stripe_api_base)
+    return StripeGateway(settings.stripe_api_key, api_base=settings.stripe_api_base, webhook_secret=settings.stripe_webhook_secret)
 
 
-_GATEWAYS: dict[str, Callable[[ControlSettings], PaymentGateway]] = {"stripe": _stripe}
+def _adyen(settings: ControlSettings) -> PaymentGateway:
+    from control.gateways.adyen import AdyenGateway  # noqa: PLC0415  # as above
+
+    return AdyenGateway(
+        settings.adyen_api_key,
+        merchant_account=settings.adyen_merchant_account,
+        hmac_key=settings.adyen_hmac_key,
+        report_key=settings.adyen_report_key,
+        live_prefix=settings.adyen_live_prefix,
+        api_base=settings.adyen_api_base,
+    )
+
+
+_GATEWAYS: dict[str, Callable[[ControlSettings], PaymentGateway]] = {"adyen": _adyen, "stripe": _stripe}
 
 NAMES = tuple(sorted(_GATEWAYS))
 """What the column `gateway` of accounts.csv may say."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,8 +15,10 @@ from sqlalchemy import Connection, Table, insert, select, update
 
 from control.bootstrap import Control
 from control.domain.accounts import AccountRow, BudgetRow, CreditRow
+from control.domain.lifecycle import AccountState, AccountType
 from control.domain.money import Money, plain
-from control.store import revisions
+from control.store import lifecycle, revisions
+from control.store.lifecycle import Beginning
 from control.store.tables import accounts, budgets, credits_
 from warehouse.currencies import minor_units
 from warehouse.errors import InputError, RefusedError
@@ -23,8 +26,15 @@ from warehouse.errors import InputError, RefusedError
 Values = dict[str, Any]
 
 
-def upsert_accounts(control: Control, rows: Sequence[AccountRow]) -> int:
+def upsert_accounts(control: Control, rows: Sequence[AccountRow], *, now: datetime | None = None) -> int:
     """Insert or change accounts; returns how many rows changed. All or nothing.
+
+    A new one is active at once: who stands in a catalog is a customer already. Others register (register.py).
+
+    Args:
+        control: whose store is their master.
+        rows: what is proposed.
+        now: when a new account's history begins; default: the wall clock.
 
     Raises:
         RefusedError: a row would change an account's currency, which its invoices are in.
@@ -44,9 +54,21 @@ def upsert_accounts(control: Control, rows: Sequence[AccountRow]) -> int:
                     f"account {account_id} is billed in {before['currency_code']} and cannot change to {values['currency_code']};"
                     " make a new account for another currency"
                 )
-        return _write(connection, accounts, "account_id", wanted, stored)
+        changed = _write(connection, accounts, "account_id", wanted, stored)
+        beginnings = [
+            Beginning(account_id=row.account_id, account_type=type_of(row), state=AccountState.ACTIVE)
+            for row in rows
+            if row.account_id not in stored
+        ]
+        lifecycle.begin(connection, beginnings, reason="stands in the catalog", actor="catalog", now=now or datetime.now(UTC))
+        return changed
 
     return control.store.transact(work)
+
+
+def type_of(row: AccountRow) -> AccountType:
+    """A catalog does not say it: a tax id or a legal name makes a company."""
+    return AccountType.COMPANY if row.tax_id or row.legal_name else AccountType.INDIVIDUAL
 
 
 def upsert_credits(control: Control, rows: Sequence[CreditRow]) -> int:

@@ -6,7 +6,7 @@ Whether the warehouse's drafts are fresh and its checks passed is the caller's b
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,19 +16,19 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from control.bootstrap import Control
 from control.domain.accounts import AccountRow
-from control.domain.documents import Draft, IssuedInvoice, Kind, issue, problems
+from control.domain.documents import Draft, IssuedInvoice, Kind, problems
 from control.domain.money import Money
-from control.domain.numbering import format_number, series_prefix
-from control.domain.parties import Seller
 from control.domain.periods import Period
 from control.domain.taxes import AccountTax, TaxRates, tax_of
 from control.services.drafts import periods_with_drafts_before, read_drafts
+from control.services.issue import issue_documents
 from control.services.publish import publish
+from control.services.skus import read_services
 from control.services.taxes import read_tax_rates
 from control.settings import ControlSettings
 from control.store import revisions
-from control.store.documents import Numbered, insert_documents, load_documents
-from control.store.tables import accounts, closed_periods, closed_taxes, credits_, invoices, number_series
+from control.store.documents import load_documents
+from control.store.tables import accounts, closed_periods, closed_taxes, credits_, invoices
 from warehouse.errors import RefusedError
 from warehouse.settings import Settings
 
@@ -44,6 +44,7 @@ class _Closing:
     issued_at: datetime
     drafts: Sequence[Draft]
     rates: TaxRates
+    services: Mapping[str, str]  # SKU to service
     settings: ControlSettings
 
 
@@ -86,7 +87,15 @@ def close_period(
         drafts = read_drafts(client, settings, period)
         _check_identities(period, drafts)
     issued_at = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    closing = _Closing(period=period, as_of=as_of, issued_at=issued_at, drafts=drafts, rates=rates, settings=control.settings)
+    closing = _Closing(
+        period=period,
+        as_of=as_of,
+        issued_at=issued_at,
+        drafts=drafts,
+        rates=rates,
+        services=read_services(client, settings),
+        settings=control.settings,
+    )
     issued = control.store.transact(lambda connection: _close(connection, closing))
     publish(control, client, settings)
     return issued
@@ -108,9 +117,9 @@ def _close(connection: Connection, closing: _Closing) -> list[IssuedInvoice]:
     _check_accounts(closing, buyers)
     _freeze_taxes(connection, closing, buyers)
     _use_credits(connection, closing)
-    numbered = _number(connection, closing, buyers)
-    insert_documents(connection, numbered)
-    return [document.invoice for document in numbered]
+    return issue_documents(
+        connection, closing.settings, closing.drafts, buyers=buyers, services=closing.services, issued_at=closing.issued_at
+    )
 
 
 def _closed_periods(connection: Connection) -> frozenset[str]:
@@ -178,42 +187,6 @@ def _misuse(credit_id: str, credit: Row[Any] | None, uses: Sequence[tuple[Draft,
         granted, total = Money(credit.amount_minor, credit.currency_code), Money(used, credit.currency_code)
         return f"credit {credit_id} of {granted} would have {total} used; run the pipeline again and close then"
     return None
-
-
-def _number(connection: Connection, closing: _Closing, buyers: dict[str, AccountRow]) -> list[Numbered]:
-    drafts = sorted(closing.drafts, key=lambda draft: draft.order)
-    if not drafts:
-        return []
-    seller = closing.settings.seller
-    prefix, last_number = _series(connection, seller, closing.settings.invoice_prefix)
-    numbered = []
-    for number, draft in enumerate(drafts, start=last_number + 1):
-        buyer = buyers[draft.account_id]
-        invoice = issue(
-            draft,
-            invoice_number=format_number(prefix, number),
-            seller=seller,
-            buyer=buyer.buyer,
-            issued_at=closing.issued_at,
-            due_date=closing.issued_at.date() + timedelta(days=buyer.payment_terms_days),
-        )
-        numbered.append(Numbered(seller_key=seller.key, series_number=number, invoice=invoice))
-    mine = update(number_series).where(number_series.c.seller_key == seller.key)
-    connection.execute(mine.values(last_number=last_number + len(drafts)))
-    return numbered
-
-
-def _series(connection: Connection, seller: Seller, configured_prefix: str) -> tuple[str, int]:
-    """Prefix and last number of the seller's series. A first named seller takes over the series of the unnamed one before it."""
-    series = {row.seller_key: row for row in connection.execute(select(number_series))}
-    if seller.key in series:
-        return series[seller.key].prefix, series[seller.key].last_number
-    if set(series) == {""}:
-        connection.execute(update(number_series).where(number_series.c.seller_key == "").values(seller_key=seller.key))
-        return series[""].prefix, series[""].last_number
-    prefix = series_prefix(configured_prefix, frozenset(row.prefix for row in series.values()))
-    connection.execute(insert(number_series), {"seller_key": seller.key, "prefix": prefix, "last_number": 0})
-    return prefix, 0
 
 
 def _refuse_if_any(period: str, found: Sequence[str]) -> None:

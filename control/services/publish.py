@@ -22,7 +22,9 @@ from control.domain.money import Money, plain
 from control.store import revisions
 from control.store.engine import Store
 from control.store.tables import (
+    account_changes,
     accounts,
+    billing_accounts,
     budgets,
     closed_periods,
     closed_taxes,
@@ -30,7 +32,11 @@ from control.store.tables import (
     invoice_credit_uses,
     invoice_lines,
     invoices,
+    journal_entries,
+    journal_postings,
+    payment_differences,
     payments,
+    refunds,
 )
 from warehouse.errors import RefusedError
 from warehouse.settings import Settings
@@ -179,6 +185,30 @@ _FEEDS = (
         ),
         revision=payments.c.revision,
         shape=_in_major_units,
+    ),
+    _Feed(table="control_billing_accounts", rows=select(billing_accounts), revision=billing_accounts.c.revision, shape=_plain_row),
+    _Feed(table="control_account_changes", rows=select(account_changes), revision=account_changes.c.revision, shape=_plain_row),
+    _Feed(
+        table="control_refunds",
+        rows=select(*_columns_without(refunds.c, "gateway_customer_id"), invoices.c.account_id).join(
+            invoices, invoices.c.invoice_id == refunds.c.invoice_id
+        ),
+        revision=refunds.c.revision,
+        shape=_in_major_units,
+    ),
+    _Feed(
+        table="control_journal",
+        rows=select(*journal_postings.c, *_columns_without(journal_entries.c, "entry_id")).join(
+            journal_entries, journal_entries.c.entry_id == journal_postings.c.entry_id
+        ),
+        revision=journal_postings.c.revision,
+        shape=_in_major_units,
+    ),
+    _Feed(
+        table="control_payment_differences",
+        rows=select(payment_differences),
+        revision=payment_differences.c.revision,
+        shape=_plain_row,
     ),
     _Feed(table="control_closed_taxes", rows=select(closed_taxes), revision=closed_taxes.c.revision, shape=_plain_row),
     _Feed(table="control_closed_periods", rows=select(closed_periods), revision=closed_periods.c.revision, shape=_plain_row),

@@ -7,26 +7,38 @@ the outcome is written. An attempt that was left pending is taken up again with 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, true
+from sqlalchemy import Connection, select, true
 
 from control.bootstrap import Control
 from control.domain.accounts import AccountRow
-from control.domain.documents import IssuedInvoice
-from control.domain.payments import GATEWAY_FAULT, UNAVAILABLE, Payment, PushOutcome, PushResult, Settlement, result_of
+from control.domain.documents import IssuedInvoice, Kind
+from control.domain.money import Money
+from control.domain.payments import (
+    BALANCE,
+    GATEWAY_FAULT,
+    UNAVAILABLE,
+    Collected,
+    Payment,
+    PushOutcome,
+    PushResult,
+    Settlement,
+    result_of,
+)
 from control.domain.periods import Period
 from control.domain.status import PUSHABLE, PaymentStatus, StatusError
 from control.errors import StoreError
-from control.ports import GatewayFaultError, GatewayMismatchError, GatewayUnavailableError, PaymentGateway
+from control.ports import GatewayFaultError, GatewayMismatchError, GatewayUnavailableError, InvoicingGateway, PaymentGateway
 from control.services import lease
 from control.services.charge import may_give_up, settle_at_gateway
 from control.services.customers import ensure_customer, load_account
-from control.store import payments
+from control.store import journal, payments
 from control.store.documents import load_documents
 from control.store.payments import GatewayCustomer
 from control.store.tables import invoices
+from control.store.tables import payments as payments_table
 from warehouse.errors import MeterhouseError
 
 # A push of thousands of documents takes minutes; who comes second waits this long, then is told who pushes.
@@ -62,8 +74,26 @@ def push(control: Control, period: str | None = None, *, now: datetime, wait_sec
         return outcomes
 
 
+def resume(control: Control, *, now: datetime, wait_seconds: float = WAIT_SECONDS) -> list[PushOutcome]:
+    """Go on with the attempts that have no end yet, and begin no other. Raises as push."""
+    with control.store.reading() as connection:
+        has_pending = select(payments_table.c.invoice_id).where(payments_table.c.status == PaymentStatus.PENDING.value)
+        waiting = load_documents(connection, invoices.c.invoice_id.in_(has_pending))
+    if not waiting:
+        return []
+    with lease.hold(control, "push", holder="meterhouse work", wait_seconds=wait_seconds) as held:
+        run = _Run(control=control, now=now)
+        outcomes = []
+        for invoice in waiting:
+            held.check()
+            if (outcome := run.resume(invoice)) is not None:
+                outcomes.append(outcome)
+        return outcomes
+
+
 def _unpaid(control: Control, period: str | None) -> list[IssuedInvoice]:
-    is_unpaid = invoices.c.status.in_([status.value for status in PUSHABLE])
+    # A refund note is settled by the refund that it documents.
+    is_unpaid = invoices.c.status.in_([status.value for status in PUSHABLE]) & (invoices.c.kind != Kind.REFUND_NOTE.value)
     with control.store.reading() as connection:
         found = load_documents(connection, is_unpaid & (invoices.c.period == period if period else true()))
     return sorted(found, key=lambda invoice: invoice.content.total.minor >= 0)
@@ -91,6 +121,7 @@ class _Run:
             self.control.store.transact(lambda connection: payments.settle_nothing_due(connection, invoice))
             return _report(invoice, "", PushResult.PAID, message="nothing is due")
         try:
+            invoice = self._use_own_balance(invoice)
             gateway, payment = self._intend(invoice)
         except _NoAttemptError as no_attempt:
             outcome = no_attempt.outcome
@@ -99,29 +130,89 @@ class _Run:
         self.failures[outcome.gateway] = self.failures[outcome.gateway] + 1 if outcome.result is PushResult.UNAVAILABLE else 0
         return outcome
 
+    def resume(self, invoice: IssuedInvoice) -> PushOutcome | None:
+        """Go on with the attempt of a document that is pending; None where it ended meanwhile."""
+        with self.control.store.reading() as connection:
+            last = payments.last_payment(connection, invoice.invoice_id)
+        if last is None or last.status is not PaymentStatus.PENDING:
+            return None
+        try:
+            gateway = self._gateway(invoice, last.gateway)
+        except _NoAttemptError as no_attempt:
+            return no_attempt.outcome
+        return self._attempt(gateway, invoice, last)
+
+    def _use_own_balance(self, invoice: IssuedInvoice) -> IssuedInvoice:
+        """Where no gateway keeps the customer's balance, we do: a credit note fills it, what asks for money uses it first."""
+        name = self._gateway_name(invoice)
+        if name and isinstance(self._gateway(invoice, name), InvoicingGateway):
+            return invoice
+
+        def work(connection: Connection) -> IssuedInvoice:
+            (current,) = load_documents(connection, invoices.c.invoice_id == invoice.invoice_id)
+            last = payments.last_payment(connection, invoice.invoice_id)
+            if not current.open or (last is not None and last.status is PaymentStatus.PENDING):
+                return current
+            balance = journal.balance_of_customer(connection, current.content.account_id, current.open.currency_code)
+            used = current.open if current.open.minor < 0 or balance.minor >= current.open.minor else balance
+            if used.minor <= 0 < current.open.minor:
+                return current
+            nothing = Money(0, used.currency_code)
+            collected = Collected(charged=nothing, from_balance=used)
+            payments.record(connection, current, gateway=BALANCE, collected=collected, gateway_payment_id="", now=self.now)
+            return replace(current, paid=current.paid + used)
+
+        settled = self.control.store.transact(work)
+        if not settled.open:
+            result = PushResult.CREDITED if settled.content.total.minor < 0 else PushResult.PAID
+            raise _NoAttemptError(_report(invoice, BALANCE, result))
+        return settled
+
+    def _gateway_name(self, invoice: IssuedInvoice) -> str:
+        """A document stays with the gateway that knows it: at another one it could be paid a second time."""
+        with self.control.store.reading() as connection:
+            account = load_account(connection, invoice.content.account_id)
+            last = payments.last_payment(connection, invoice.invoice_id)
+        return last.gateway if last else account.gateway
+
+    def _gateway(self, invoice: IssuedInvoice, name: str) -> PaymentGateway:
+        try:
+            return self.control.gateway(name)
+        except MeterhouseError as error:
+            raise _NoAttemptError(_report(invoice, name, PushResult.REFUSED, reason_code="gateway", message=str(error))) from error
+
     def _intend(self, invoice: IssuedInvoice) -> tuple[PaymentGateway, Payment]:
         """The attempt that is pending, or a new one, and the gateway it goes to."""
         with self.control.store.reading() as connection:
             account = load_account(connection, invoice.content.account_id)
             last = payments.last_payment(connection, invoice.invoice_id)
-        # A document stays with the gateway that knows it: at another one it could be paid a second time.
-        name = last.gateway if last else account.gateway
+        name = self._gateway_name(invoice)
         if not name:
             raise _NoAttemptError(_report(invoice, "", PushResult.SKIPPED, message=f"account {account.account_id} has no gateway"))
         if self.failures[name] >= MAX_FAILURES:
             message = f"{name} did not answer {MAX_FAILURES} times; push again later"
             raise _NoAttemptError(_report(invoice, name, PushResult.UNAVAILABLE, reason_code=UNAVAILABLE, message=message))
-        try:
-            gateway = self.control.gateway(name)
-        except MeterhouseError as error:
-            raise _NoAttemptError(_report(invoice, name, PushResult.REFUSED, reason_code="gateway", message=str(error))) from error
+        gateway = self._gateway(invoice, name)
         if last is not None and last.status is PaymentStatus.PENDING:
             return gateway, last
+        if invoice.paid and isinstance(gateway, InvoicingGateway):
+            self._refuse_partly_paid(invoice, gateway)
         customer = self._payer(gateway, invoice, account)
         payment = self.control.store.transact(
             lambda connection: payments.start(connection, invoice, gateway=name, customer=customer, now=self.now)
         )
+        self.control.reached("collect.intend")
         return gateway, payment
+
+    def _refuse_partly_paid(self, invoice: IssuedInvoice, gateway: PaymentGateway) -> None:
+        """A gateway that keeps invoices collects them whole: it must not where a part came in on another way."""
+        with self.control.store.reading() as connection:
+            ways = payments.collected_by(connection, invoice.invoice_id, invoice.paid.currency_code)
+        if any(way != gateway.name and collected.sum for way, collected in ways.items()):
+            message = (
+                f"{invoice.paid} came in on another way, and {gateway.name} would collect all of it; collect the rest as the first part"
+            )
+            raise _NoAttemptError(_report(invoice, gateway.name, PushResult.REFUSED, reason_code="partly_paid", message=message))
 
     def _payer(self, gateway: PaymentGateway, invoice: IssuedInvoice, account: AccountRow) -> GatewayCustomer:
         """Who the account is at the gateway: with a card where there is something to charge."""
@@ -152,6 +243,7 @@ class _Run:
             if payment.reason_code == GATEWAY_FAULT:
                 payment = self._with_new_keys(gateway, invoice, payment)
             settlement = settle_at_gateway(gateway, invoice, payment)
+            self.control.reached("collect.charge")
         except (GatewayUnavailableError, GatewayFaultError) as error:
             is_fault = isinstance(error, GatewayFaultError) or payment.reason_code == GATEWAY_FAULT
             return self._leave_pending(invoice, payment, GATEWAY_FAULT if is_fault else UNAVAILABLE, str(error))
@@ -185,7 +277,9 @@ class _Run:
         return self.control.store.transact(work)
 
     def _settle(self, invoice: IssuedInvoice, payment: Payment, settlement: Settlement) -> Payment:
-        return self.control.store.transact(lambda connection: payments.settle(connection, payment, invoice, settlement, now=self.now))
+        ended = self.control.store.transact(lambda connection: payments.settle(connection, payment, invoice, settlement, now=self.now))
+        self.control.reached("collect.settle")
+        return ended
 
     def _leave_pending(self, invoice: IssuedInvoice, payment: Payment, reason_code: str, message: str) -> PushOutcome:
         self.control.store.transact(

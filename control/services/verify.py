@@ -13,8 +13,9 @@ from sqlalchemy import select
 from control.bootstrap import Control
 from control.domain.documents import IssuedInvoice, hash_of
 from control.domain.ledger import LedgerAccount
+from control.domain.status import InvoiceStatus
 from control.store.documents import load_documents
-from control.store.tables import invoices, ledger_postings, number_series
+from control.store.tables import invoices, journal_entries, journal_postings, number_series
 
 
 def verify_hashes(control: Control) -> list[IssuedInvoice]:
@@ -44,19 +45,34 @@ def verify_numbers(control: Control) -> list[str]:
 
 
 def verify_ledger(control: Control) -> list[str]:
-    """Transactions that do not add up to zero, and documents whose receivable is not total - paid, each as one sentence."""
+    """What the ledger and the documents say differently, each as one sentence.
+
+    Entries that do not add up to zero; documents whose receivable is not what is open; months whose revenue is not what their
+    documents bill.
+    """
     with control.store.reading() as connection:
-        by_transaction: dict[tuple[str, str], int] = defaultdict(int)
+        by_entry: dict[str, int] = defaultdict(int)
         receivable: dict[str, int] = defaultdict(int)
-        for posting in connection.execute(select(ledger_postings)):
-            by_transaction[posting.transaction_id, posting.currency_code] += posting.amount_minor
+        revenue: dict[tuple[str, str], int] = defaultdict(int)
+        both = select(journal_postings, journal_entries.c.invoice_id, journal_entries.c.period, journal_entries.c.currency_code).join(
+            journal_entries, journal_entries.c.entry_id == journal_postings.c.entry_id
+        )
+        for posting in connection.execute(both):
+            by_entry[posting.entry_id] += posting.amount_minor
             if posting.ledger_account == LedgerAccount.RECEIVABLE:
                 receivable[posting.invoice_id] += posting.amount_minor
-        wrong = [
-            f"transaction {name} is off by {rest} minor units of {currency}" for (name, currency), rest in by_transaction.items() if rest
-        ]
+            if posting.ledger_account == LedgerAccount.REVENUE:
+                revenue[posting.period, posting.currency_code] -= posting.amount_minor
+        wrong = [f"entry {name} is off by {rest} minor units" for name, rest in by_entry.items() if rest]
+        billed: dict[tuple[str, str], int] = defaultdict(int)
         for row in connection.execute(select(invoices)):
+            billed[row.period, row.currency_code] += row.subtotal_minor
             open_minor = row.total_minor - row.paid_minor
+            if row.status == InvoiceStatus.UNCOLLECTIBLE:
+                open_minor = 0  # written off: the rest is bad debt
             if receivable[row.invoice_id] != open_minor:
                 wrong.append(f"{row.invoice_number} has {open_minor} open, the ledger says {receivable[row.invoice_id]} (minor units)")
+        for month in sorted(billed.keys() | revenue.keys()):
+            if billed[month] != revenue[month]:
+                wrong.append(f"{month[0]} billed {billed[month]} {month[1]} before tax, its revenue is {revenue[month]} (minor units)")
         return wrong

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from control.domain.documents import CreditUse, Draft, IssuedInvoice, Kind, Line
-from control.domain.ledger import Posting, postings_of_issue
+from control.domain.ledger import Entry, Source, postings_of_issue
 from control.domain.money import Money
 from control.domain.parties import Buyer, Seller
 from control.domain.status import InvoiceStatus
-from control.store import revisions
-from control.store.tables import invoice_credit_uses, invoice_lines, invoices, ledger_postings
+from control.store import journal, revisions
+from control.store.tables import invoice_credit_uses, invoice_lines, invoices, sku_services
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +27,14 @@ class Numbered:
     invoice: IssuedInvoice
 
 
-def insert_documents(connection: Connection, documents: Sequence[Numbered]) -> None:
-    """Write documents with their lines, credit uses and ledger postings, each row with a revision of its own."""
+def insert_documents(connection: Connection, documents: Sequence[Numbered], *, services: Mapping[str, str]) -> None:
+    """Write documents with their lines, credit uses and journal entries, each row with a revision of its own.
+
+    Args:
+        connection: of the issuing transaction.
+        documents: numbered already.
+        services: SKU to service, which revenue is posted by.
+    """
     if not documents:
         return
     contents = [document.invoice.content for document in documents]
@@ -43,25 +48,36 @@ def insert_documents(connection: Connection, documents: Sequence[Numbered]) -> N
     connection.execute(insert(invoice_lines), lines)
     if uses:
         connection.execute(insert(invoice_credit_uses), uses)
-    issued = [document.invoice for document in documents]
-    postings = [
-        row
-        for invoice in issued
-        for row in _postings(invoice, invoice.invoice_id, postings_of_issue(invoice.content), posted_at=invoice.issued_at)
-    ]
-    if postings:
-        connection.execute(insert(ledger_postings), postings)
+    _remember_services(connection, {line.sku_id for content in contents for line in content.lines}, services)
+    journal.post(connection, [_issue_entry(document.invoice, services) for document in documents])
 
 
-def post(connection: Connection, invoice: IssuedInvoice, transaction_id: str, legs: Sequence[Posting], *, posted_at: datetime) -> None:
-    """Append one transaction to the ledger.
+def known_services(connection: Connection) -> dict[str, str]:
+    """SKU to service, of every SKU that was ever billed."""
+    return {str(row.sku_id): str(row.service) for row in connection.execute(select(sku_services))}
 
-    Raises:
-        ValueError: the postings do not add up to zero: a defect of the caller.
-    """
-    rows = _postings(invoice, transaction_id, legs, posted_at=posted_at)
-    if rows:
-        connection.execute(insert(ledger_postings), rows)
+
+def _remember_services(connection: Connection, skus: set[str], services: Mapping[str, str]) -> None:
+    known = known_services(connection)
+    for sku_id in sorted(skus):
+        service = services.get(sku_id)
+        if service and sku_id not in known:
+            connection.execute(insert(sku_services), {"sku_id": sku_id, "service": service})
+        elif service and known[sku_id] != service:
+            connection.execute(update(sku_services).where(sku_services.c.sku_id == sku_id).values(service=service))
+
+
+def _issue_entry(invoice: IssuedInvoice, services: Mapping[str, str]) -> Entry:
+    return Entry(
+        source=Source.DOCUMENT,
+        source_id=invoice.invoice_id,
+        posted_at=invoice.issued_at,
+        description=invoice.invoice_number,
+        postings=postings_of_issue(invoice.content, services),
+        account_id=invoice.content.account_id,
+        invoice_id=invoice.invoice_id,
+        period=invoice.content.period,
+    )
 
 
 def load_documents(connection: Connection, condition: ColumnElement[bool]) -> list[IssuedInvoice]:
@@ -132,23 +148,6 @@ def _line(invoice_id: str, line: Line) -> dict[str, Any]:
 
 def _use(invoice_id: str, use: CreditUse) -> dict[str, Any]:
     return {"invoice_id": invoice_id, "credit_id": use.credit_id, "use_order": use.use_order, "amount_minor": use.amount.minor}
-
-
-def _postings(invoice: IssuedInvoice, transaction_id: str, legs: Sequence[Posting], *, posted_at: datetime) -> list[dict[str, Any]]:
-    if sum(leg.amount.minor for leg in legs) != 0:
-        raise ValueError(f"the postings of {transaction_id} do not add up to zero")
-    return [
-        {
-            "transaction_id": transaction_id,
-            "ledger_account": leg.ledger_account.value,
-            "account_id": invoice.content.account_id,
-            "invoice_id": invoice.invoice_id,
-            "currency_code": leg.amount.currency_code,
-            "amount_minor": leg.amount.minor,
-            "posted_at": posted_at,
-        }
-        for leg in legs
-    ]
 
 
 def _document(row: Row[Any], lines: Sequence[Row[Any]], uses: Sequence[Row[Any]]) -> IssuedInvoice:

@@ -26,7 +26,12 @@ BUSY_SECONDS = 60
 # A transaction that lost against others is repeated this long; each repeat sees what the winner wrote.
 RETRY_SECONDS = 30.0
 _RETRY_STATES = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+# PostgreSQL tells the second of two that insert the same key of the violated constraint; the repeat finds the row of the
+# first. A violation that repeats is a defect.
+_UNIQUE_VIOLATION = "23505"
+_UNIQUE_TRIES = 3
 _READS = "meterhouse_reads"
+_MIGRATES = "meterhouse_migrates"
 
 
 class Store:
@@ -49,14 +54,30 @@ class Store:
         Raises:
             StoreError: the store does not answer, or stayed locked.
         """
+        return self._transact(self._engine, work)
+
+    def migrate(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` as transact does, but for a change of the schema.
+
+        SQLite makes a table anew to change it, while others refer to it: its foreign keys rest meanwhile, and are checked as a
+        whole before the commit.
+
+        Raises:
+            StoreError: as transact.
+        """
+        return self._transact(self._engine.execution_options(**{_MIGRATES: True}), work)
+
+    def _transact(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         deadline = time.monotonic() + RETRY_SECONDS
         pause = 0.005
+        tries = 0
         while True:
+            tries += 1
             try:
-                with self._engine.begin() as connection:
+                with engine.begin() as connection:
                     return work(connection)
             except DBAPIError as error:
-                if not _is_worth_a_retry(error) or time.monotonic() > deadline:
+                if not _is_worth_a_retry(error, tries) or time.monotonic() > deadline:
                     raise _explained(error, self._engine.url) from error
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads retries, no secret
             pause = min(pause * 2, 1.0)
@@ -135,14 +156,26 @@ def _open_sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # IMMEDIATE takes the write lock before anything is read, so that what was read stays true until the commit.
-        reads = connection.get_execution_options().get(_READS, False)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if options.get(_MIGRATES, False):
+            # Has an effect outside of a transaction only. The connection is not used for anything else afterwards.
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+            connection.detach()
+        connection.exec_driver_sql("BEGIN" if options.get(_READS, False) else "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "commit")
+    def check(connection: Connection) -> None:
+        if connection.get_execution_options().get(_MIGRATES, False):
+            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+            if orphans:
+                raise StoreError(f"the migration would leave {len(orphans)} rows without what they refer to, first in {orphans[0][0]}")
 
     return engine
 
 
-def _is_worth_a_retry(error: DBAPIError) -> bool:
-    if getattr(error.orig, "sqlstate", None) in _RETRY_STATES:
+def _is_worth_a_retry(error: DBAPIError, tries: int) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _RETRY_STATES or (state == _UNIQUE_VIOLATION and tries < _UNIQUE_TRIES):
         return True
     return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
 

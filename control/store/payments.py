@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,12 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from control.domain.documents import IssuedInvoice
-from control.domain.ledger import postings_of_settlement
+from control.domain.ledger import Entry, Source, postings_of_settlement, postings_of_write_off
 from control.domain.money import Money
-from control.domain.payments import Collected, Payment, Settlement
+from control.domain.payments import WITHOUT_GATEWAY, Collected, Payment, Settlement
 from control.domain.status import InvoiceStatus, PaymentStatus, after_collecting, end
-from control.store import revisions
-from control.store.documents import post
+from control.store import journal, outbox, revisions
+from control.store.outbox import Message
 from control.store.tables import gateway_customers, invoices, payments
 
 
@@ -36,11 +37,10 @@ def find_customer(connection: Connection, account_id: str, gateway: str) -> Gate
 
 
 def last_payment(connection: Connection, invoice_id: str) -> Payment | None:
-    """The latest attempt of a document; the only one that may be pending."""
-    row = connection.execute(
-        select(payments).where(payments.c.invoice_id == invoice_id).order_by(payments.c.attempt.desc()).limit(1)
-    ).one_or_none()
-    return None if row is None else _payment(row)
+    """The latest attempt of a document at a gateway; the only one that may be pending."""
+    mine = select(payments).where(payments.c.invoice_id == invoice_id, payments.c.gateway.not_in(WITHOUT_GATEWAY))
+    row = connection.execute(mine.order_by(payments.c.attempt.desc()).limit(1)).one_or_none()
+    return None if row is None else payment_of(row)
 
 
 def start(connection: Connection, invoice: IssuedInvoice, *, gateway: str, customer: GatewayCustomer, now: datetime) -> Payment:
@@ -48,40 +48,7 @@ def start(connection: Connection, invoice: IssuedInvoice, *, gateway: str, custo
     last = last_payment(connection, invoice.invoice_id)
     if last is not None and last.status is PaymentStatus.PENDING:
         return last
-    (revision,) = revisions.take(connection, 1)
-    payment = Payment(
-        payment_id=uuid.uuid4().hex,
-        invoice_id=invoice.invoice_id,
-        attempt=last.attempt + 1 if last else 1,
-        gateway=gateway,
-        customer_id=customer.customer_id,
-        payment_method_id=customer.payment_method_id,
-        amount=invoice.open,
-        status=PaymentStatus.PENDING,
-        reason_code="",
-        message="",
-    )
-    row = {
-        "payment_id": payment.payment_id,
-        "invoice_id": payment.invoice_id,
-        "attempt": payment.attempt,
-        "gateway": payment.gateway,
-        "gateway_customer_id": payment.customer_id,
-        "payment_method_id": payment.payment_method_id,
-        "currency_code": payment.amount.currency_code,
-        "amount_minor": payment.amount.minor,
-        "charged_minor": 0,
-        "balance_minor": 0,
-        "status": payment.status.value,
-        "gateway_payment_id": "",
-        "reason_code": "",
-        "message": "",
-        "started_at": now,
-        "updated_at": now,
-        "revision": revision,
-    }
-    connection.execute(insert(payments), row)
-    return payment
+    return _insert(connection, invoice, gateway=gateway, customer=customer, now=now)
 
 
 def note(connection: Connection, payment: Payment, *, reason_code: str, message: str, now: datetime) -> None:
@@ -99,19 +66,12 @@ def settle(connection: Connection, payment: Payment, invoice: IssuedInvoice, set
     Raises:
         StatusError: less was collected than stood before, or more than the document asks for. Nothing is written.
     """
-    (revision, next_revision) = revisions.take(connection, 2)
+    (revision,) = revisions.take(connection, 1)
     stored = connection.execute(select(payments).where(payments.c.payment_id == payment.payment_id)).one()
     if stored.status != PaymentStatus.PENDING:
-        return _payment(stored)
+        return payment_of(stored)
     before = _collected_by_others(connection, payment)
     now_collected = settlement.collected or before
-    row = connection.execute(select(invoices.c.status, invoices.c.paid_minor).where(invoices.c.invoice_id == payment.invoice_id)).one()
-    status = after_collecting(
-        InvoiceStatus(row.status),
-        total=invoice.content.total,
-        before=Money(row.paid_minor, invoice.content.total.currency_code),
-        collected=now_collected.sum,
-    )
     charged, from_balance = now_collected.charged - before.charged, now_collected.from_balance - before.from_balance
     values = {
         "status": end(PaymentStatus(stored.status), settlement.status).value,
@@ -124,17 +84,41 @@ def settle(connection: Connection, payment: Payment, invoice: IssuedInvoice, set
         "revision": revision,
     }
     connection.execute(update(payments).where(_is_pending(payment)).values(values))
-    if charged or from_balance:
-        changed = {"status": status.value, "paid_minor": now_collected.sum.minor, "revision": next_revision}
-        connection.execute(update(invoices).where(invoices.c.invoice_id == payment.invoice_id).values(changed))
-        post(
-            connection,
-            invoice,
-            payment.payment_id,
-            postings_of_settlement(charged=charged, from_balance=from_balance),
-            posted_at=now,
-        )
-    return _payment(connection.execute(select(payments).where(payments.c.payment_id == payment.payment_id)).one())
+    _apply(connection, payment, invoice, charged=charged, from_balance=from_balance, now=now)
+    ended = payment_of(connection.execute(select(payments).where(payments.c.payment_id == payment.payment_id)).one())
+    _tell(connection, invoice, ended, now=now)
+    return ended
+
+
+def record(
+    connection: Connection,
+    invoice: IssuedInvoice,
+    *,
+    gateway: str,
+    collected: Collected,
+    gateway_payment_id: str,
+    customer: GatewayCustomer | None = None,
+    now: datetime,
+) -> Payment:
+    """Write down what was collected without an attempt of ours: from the own balance, by bank, on a page of the gateway.
+
+    Raises:
+        StatusError: it is more than the document asks for. Nothing is written.
+    """
+    nobody = GatewayCustomer(customer_id="", payment_method_id="")
+    payment = _insert(
+        connection,
+        invoice,
+        gateway=gateway,
+        customer=customer or nobody,
+        now=now,
+        status=PaymentStatus.PAID,
+        collected=collected,
+        gateway_payment_id=gateway_payment_id,
+    )
+    _apply(connection, payment, invoice, charged=collected.charged, from_balance=collected.from_balance, now=now)
+    _tell(connection, invoice, payment, now=now)
+    return payment
 
 
 def settle_nothing_due(connection: Connection, invoice: IssuedInvoice) -> None:
@@ -144,21 +128,21 @@ def settle_nothing_due(connection: Connection, invoice: IssuedInvoice) -> None:
     connection.execute(mine.values(status=InvoiceStatus.PAID.value, revision=revision))
 
 
-def _is_pending(payment: Payment) -> Any:  # noqa: ANN401 - a SQL condition
-    return (payments.c.payment_id == payment.payment_id) & (payments.c.status == PaymentStatus.PENDING.value)
+def collected_by(connection: Connection, invoice_id: str, currency_code: str) -> dict[str, Collected]:
+    """What stands against a document, by gateway or way."""
+    sums: dict[str, list[int]] = {}
+    for row in connection.execute(select(payments).where(payments.c.invoice_id == invoice_id)):
+        place = sums.setdefault(row.gateway, [0, 0])
+        place[0] += row.charged_minor
+        place[1] += row.balance_minor
+    return {
+        gateway: Collected(charged=Money(charged, currency_code), from_balance=Money(from_balance, currency_code))
+        for gateway, (charged, from_balance) in sums.items()
+    }
 
 
-def _collected_by_others(connection: Connection, payment: Payment) -> Collected:
-    others = select(payments).where(payments.c.invoice_id == payment.invoice_id, payments.c.payment_id != payment.payment_id)
-    rows = connection.execute(others).all()
-    currency = payment.amount.currency_code
-    return Collected(
-        charged=Money(sum(row.charged_minor for row in rows), currency),
-        from_balance=Money(sum(row.balance_minor for row in rows), currency),
-    )
-
-
-def _payment(row: Row[Any]) -> Payment:
+def payment_of(row: Row[Any]) -> Payment:
+    """An attempt from its row."""
     return Payment(
         payment_id=row.payment_id,
         invoice_id=row.invoice_id,
@@ -170,4 +154,112 @@ def _payment(row: Row[Any]) -> Payment:
         status=PaymentStatus(row.status),
         reason_code=row.reason_code,
         message=row.message,
+        started_at=row.started_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _insert(
+    connection: Connection,
+    invoice: IssuedInvoice,
+    *,
+    gateway: str,
+    customer: GatewayCustomer,
+    now: datetime,
+    status: PaymentStatus = PaymentStatus.PENDING,
+    collected: Collected | None = None,
+    gateway_payment_id: str = "",
+) -> Payment:
+    (revision,) = revisions.take(connection, 1)
+    of_invoice: Sequence[int] = (
+        connection.execute(select(payments.c.attempt).where(payments.c.invoice_id == invoice.invoice_id)).scalars().all()
+    )
+    paid_minor: int = connection.execute(select(invoices.c.paid_minor).where(invoices.c.invoice_id == invoice.invoice_id)).scalar_one()
+    row = {
+        "payment_id": uuid.uuid4().hex,
+        "invoice_id": invoice.invoice_id,
+        "attempt": max(of_invoice, default=0) + 1,
+        "gateway": gateway,
+        "gateway_customer_id": customer.customer_id,
+        "payment_method_id": customer.payment_method_id,
+        "currency_code": invoice.content.total.currency_code,
+        "amount_minor": invoice.content.total.minor - paid_minor,
+        "charged_minor": collected.charged.minor if collected else 0,
+        "balance_minor": collected.from_balance.minor if collected else 0,
+        "status": status.value,
+        "gateway_payment_id": gateway_payment_id,
+        "reason_code": "",
+        "message": "",
+        "started_at": now,
+        "updated_at": now,
+        "revision": revision,
+    }
+    connection.execute(insert(payments), row)
+    return payment_of(connection.execute(select(payments).where(payments.c.payment_id == row["payment_id"])).one())
+
+
+def _apply(connection: Connection, payment: Payment, invoice: IssuedInvoice, *, charged: Money, from_balance: Money, now: datetime) -> None:
+    """Move the document and the ledger by what an attempt collected."""
+    row = connection.execute(select(invoices.c.status, invoices.c.paid_minor).where(invoices.c.invoice_id == payment.invoice_id)).one()
+    before = Money(row.paid_minor, invoice.content.total.currency_code)
+    after = before + charged + from_balance
+    status = after_collecting(InvoiceStatus(row.status), total=invoice.content.total, before=before, collected=after)
+    if not (charged or from_balance):
+        return
+    (revision,) = revisions.take(connection, 1)
+    changed = {"status": status.value, "paid_minor": after.minor, "revision": revision}
+    connection.execute(update(invoices).where(invoices.c.invoice_id == payment.invoice_id).values(changed))
+    about = {"description": invoice.invoice_number, "account_id": invoice.content.account_id, "invoice_id": invoice.invoice_id}
+    entry = Entry(
+        source=Source.PAYMENT,
+        source_id=payment.payment_id,
+        posted_at=now,
+        postings=postings_of_settlement(gateway=payment.gateway, charged=charged, from_balance=from_balance),
+        **about,
+    )
+    entries = [entry]
+    if row.status == InvoiceStatus.UNCOLLECTIBLE:
+        # Somebody pays what was written off: it is owed again, and then what is collected is taken off it.
+        owed = postings_of_write_off(before - invoice.content.total)
+        source_id = f"{invoice.invoice_id}/{payment.payment_id}"
+        entries.insert(0, Entry(source=Source.WRITE_OFF, source_id=source_id, posted_at=now, postings=owed, **about))
+    journal.post(connection, entries)
+
+
+def _tell(connection: Connection, invoice: IssuedInvoice, payment: Payment, *, now: datetime) -> None:
+    """Publish the end of an attempt, where somebody else than us has something to do or to know."""
+    word = {
+        PaymentStatus.PAID: "payment.succeeded",
+        PaymentStatus.DECLINED: "payment.declined",
+        PaymentStatus.REQUIRES_ACTION: "payment.requires_action",
+    }.get(payment.status)
+    if word is None or invoice.content.total.minor < 0:
+        return
+    data = {
+        "account_id": invoice.content.account_id,
+        "invoice_number": invoice.invoice_number,
+        "payment_id": payment.payment_id,
+        "gateway": payment.gateway,
+        "currency_code": payment.amount.currency_code,
+        "amount": format(payment.amount.amount, "f"),
+        "reason_code": payment.reason_code,
+        "message": payment.message,
+    }
+    outbox.publish(connection, [Message(event_type=word, subject=invoice.content.account_id, data=data)], now=now)
+
+
+def _is_pending(payment: Payment) -> Any:  # noqa: ANN401 - a SQL condition
+    return (payments.c.payment_id == payment.payment_id) & (payments.c.status == PaymentStatus.PENDING.value)
+
+
+def _collected_by_others(connection: Connection, payment: Payment) -> Collected:
+    """What other attempts at the same gateway collected: a gateway shows what it holds over all of them."""
+    others = select(payments).where(
+        payments.c.invoice_id == payment.invoice_id, payments.c.gateway == payment.gateway, payments.c.payment_id != payment.payment_id
+    )
+    rows = connection.execute(others).all()
+    currency = payment.amount.currency_code
+    return Collected(
+        charged=Money(sum(row.charged_minor for row in rows), currency),
+        from_balance=Money(sum(row.balance_minor for row in rows), currency),
     )

@@ -82,6 +82,65 @@ accounts = Table(
     _revision(),
 )
 
+# Where an account stands in its life (domain/lifecycle.py). One row an account; changes counts the rows of its history.
+billing_accounts = Table(
+    "billing_accounts",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("account_type", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("changes", Integer, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    _revision(),
+    CheckConstraint("account_type IN ('individual', 'company')", name="account_type"),
+    CheckConstraint("state IN ('new', 'trial', 'active', 'past_due', 'suspended', 'closing', 'closed')", name="state"),
+)
+
+# Append only: who moved an account, when, why.
+account_changes = Table(
+    "account_changes",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("from_state", Text, nullable=False),
+    Column("to_state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    _revision(),
+)
+
+# Whom to write to, beside accounts.email.
+account_contacts = Table(
+    "account_contacts",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("email", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    CheckConstraint("purpose IN ('billing', 'technical', 'legal')", name="purpose"),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("project_id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("email", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    CheckConstraint("role IN ('owner', 'billing_admin', 'viewer')", name="role"),
+)
+
 # used_minor = the sum of invoice_credit_uses of the credit; never above amount_minor, never below zero.
 credits_ = Table(
     "credits",
@@ -169,9 +228,18 @@ invoices = Table(
     _revision(),
     UniqueConstraint("invoice_number"),
     UniqueConstraint("seller_key", "series_number"),
-    UniqueConstraint("account_id", "period", "kind", "adjusted_period"),
     CheckConstraint("status IN ('issued', 'partially_paid', 'paid', 'uncollectible')", name="status"),
     CheckConstraint("kind IN ('invoice', 'debit_note', 'credit_note', 'refund_note')", name="kind"),
+)
+
+# What a month's documents are known by. Refund notes are known by their refund instead.
+_IS_OF_A_MONTH = text("kind != 'refund_note'")
+Index(
+    "ux_invoices_identity",
+    *(invoices.c.account_id, invoices.c.period, invoices.c.kind, invoices.c.adjusted_period),
+    unique=True,
+    sqlite_where=_IS_OF_A_MONTH,
+    postgresql_where=_IS_OF_A_MONTH,
 )
 
 invoice_lines = Table(
@@ -186,6 +254,14 @@ invoice_lines = Table(
     Column("unit", Text, nullable=False),
     Column("amount_minor", MinorUnits, nullable=False),
     _revision(),
+)
+
+# Which service a SKU earned for when it was last billed: notes and refunds post by it after the SKU left the catalog.
+sku_services = Table(
+    "sku_services",
+    metadata,
+    Column("sku_id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
 )
 
 invoice_credit_uses = Table(
@@ -209,6 +285,23 @@ gateway_customers = Table(
     Column("card_brand", Text, nullable=False),
     Column("card_last4", Text, nullable=False),
     Column("card_expires", Text, nullable=False),
+)
+
+# All cards an account ever saved. The default is the one that gateway_customers names. `reminded_for` is the month of expiry
+# that a reminder went out for.
+payment_methods = Table(
+    "payment_methods",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("gateway", Text, primary_key=True),
+    Column("payment_method_id", Text, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("last4", Text, nullable=False),
+    Column("expires", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reminded_for", Text, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    CheckConstraint("status IN ('saved', 'removed')", name="status"),
 )
 
 # Attempts to settle a document at a gateway. The row is written before the gateway is asked; its id makes the keys.
@@ -245,17 +338,167 @@ Index(
     postgresql_where=text("status = 'pending'"),
 )
 
-# Append only. The legs of a transaction add up to zero.
-ledger_postings = Table(
-    "ledger_postings",
+# Money of one payment that goes back. The row is written before the gateway is asked; note_id is empty until its note is issued.
+refunds = Table(
+    "refunds",
     metadata,
-    Column("transaction_id", Text, primary_key=True),  # the invoice_id of an issue, the payment_id of a settlement
-    Column("ledger_account", Text, primary_key=True),
-    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False),
+    Column("refund_id", Text, primary_key=True),
     Column("invoice_id", Text, ForeignKey("invoices.invoice_id"), nullable=False, index=True),
+    Column("payment_id", Text, ForeignKey("payments.payment_id"), nullable=False),
+    Column("gateway", Text, nullable=False),
+    Column("gateway_payment_id", Text, nullable=False),
+    Column("gateway_customer_id", Text, nullable=False),
     Column("currency_code", Text, nullable=False),
     Column("amount_minor", MinorUnits, nullable=False),
-    Column("posted_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("gateway_refund_id", Text, nullable=False),
+    Column("note_id", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _revision(),
+    CheckConstraint("status IN ('pending', 'succeeded', 'failed')", name="status"),
+)
+
+# Entries of bank statements, each kept once. invoice_id is empty until the money found its document.
+bank_receipts = Table(
+    "bank_receipts",
+    metadata,
+    Column("receipt_id", Text, primary_key=True),
+    Column("bank_account", Text, nullable=False),
+    Column("booked_date", Date, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("amount_minor", MinorUnits, nullable=False),
+    Column("applied_minor", MinorUnits, nullable=False),
+    Column("surplus_minor", MinorUnits, nullable=False),  # paid too much: the customer's
+    Column("payer", Text, nullable=False),
+    Column("remittance", Text, nullable=False),
+    Column("invoice_id", Text, nullable=False, index=True),
+    Column("imported_at", Instant, nullable=False),
+    _revision(),
+)
+
+# What gateways tell us, each event once; handled when the thing it is about was read again at the gateway.
+gateway_events = Table(
+    "gateway_events",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("event_type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
+    Column("gateway_customer_id", Text, nullable=False),
+    Column("invoice_id", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("gateway_payment_id", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("tries", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    CheckConstraint("status IN ('pending', 'handled')", name="status"),
+)
+
+# What others follow, written with the change it tells of and delivered afterwards, each event until it is taken.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("event_type", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("tries", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("delivered_at", Text, nullable=False),  # an instant, or empty
+    _revision(),
+    CheckConstraint("status IN ('pending', 'delivered', 'given_up')", name="status"),
+)
+
+# Flows that cross systems, each where it stands (domain/sagas.py).
+sagas = Table(
+    "sagas",
+    metadata,
+    Column("saga_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("step", Text, nullable=False),
+    Column("data", Text, nullable=False),  # a JSON object of texts
+    Column("tries", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    CheckConstraint("status IN ('running', 'undoing', 'done', 'undone')", name="status"),
+)
+_IS_UNFINISHED = text("status IN ('running', 'undoing')")
+Index("ux_sagas_unfinished", sagas.c.kind, sagas.c.subject, unique=True, sqlite_where=_IS_UNFINISHED, postgresql_where=_IS_UNFINISHED)
+
+# Payments that their holders dispute, as the gateway last said. A lost one is posted once.
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("gateway_dispute_id", Text, primary_key=True),
+    Column("gateway_payment_id", Text, nullable=False),
+    Column("invoice_id", Text, nullable=False),  # empty where the payment is none of ours
+    Column("currency_code", Text, nullable=False),
+    Column("amount_minor", MinorUnits, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    _revision(),
+    CheckConstraint("status IN ('open', 'won', 'lost', 'warning')", name="status"),
+)
+
+# What a reconciliation found between our payments and a gateway's, and whether it could be mended.
+payment_differences = Table(
+    "payment_differences",
+    metadata,
+    Column("difference_id", Text, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("invoice_id", Text, nullable=False),
+    Column("gateway_payment_id", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("is_mended", Boolean, nullable=False),
+    Column("found_at", Instant, nullable=False),
+    _revision(),
+)
+
+# Append only. What the entries mirror is posted once: (source, source_id) is unique.
+journal_entries = Table(
+    "journal_entries",
+    metadata,
+    Column("entry_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("account_id", Text, nullable=False, index=True),  # empty where the entry belongs to no account
+    Column("invoice_id", Text, nullable=False, index=True),  # empty where it belongs to no document
+    Column("period", Text, nullable=False),  # of a document's entry
+    Column("currency_code", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("posted_at", Instant, nullable=False, index=True),
+    UniqueConstraint("source", "source_id"),
+)
+
+# Append only. The postings of an entry add up to zero.
+journal_postings = Table(
+    "journal_postings",
+    metadata,
+    Column("entry_id", Text, ForeignKey("journal_entries.entry_id"), primary_key=True),
+    Column("ledger_account", Text, primary_key=True),
+    Column("detail", Text, primary_key=True),  # service or gateway; empty where the account is not kept apart
+    Column("amount_minor", MinorUnits, nullable=False),
+    _revision(),
 )
 
 # Who may act alone. A row exists while the lease is held; times are milliseconds of the store's clock.

@@ -9,6 +9,7 @@ import time
 import typer
 
 from orchestration.cli.arguments import deployment
+from orchestration.cli.ledger import BALANCE_COLUMNS, balance_row
 from orchestration.cli.output import FormatOption, emit, table
 
 SHOWN_COLUMNS = (
@@ -20,6 +21,8 @@ Look around:
   meterhouse up                          warehouse, Dagster and dashboards; prints their URLs
   meterhouse invoice show NUMBER         one invoice with its lines
   meterhouse explain NUMBER              the same down to hours, prices and event ids
+  meterhouse payment list                every attempt to settle one, and how it ended
+  meterhouse ledger export --as beancount    the journal, for an accounting system
   meterhouse sql "SELECT account_id, sum(amount_unrounded) FROM rating.charges_daily GROUP BY account_id"
   meterhouse connect                     how to connect a SQL tool, once the warehouse is up"""
 
@@ -42,6 +45,8 @@ def demo(output: FormatOption = None) -> None:
     ):
         _say(f"\n{title}")
         _say("\n".join(table(rows, columns)))
+    _say("\nTrial balance:")
+    _say("\n".join(table([balance_row(line) for line in told.trial_balance], BALANCE_COLUMNS)))
     _say(NEXT)
 
 

@@ -17,7 +17,21 @@ from typing import NoReturn
 import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from orchestration.cli import backup, bench, billing, catalog, demo, kafka, keys, loading, services, warehouse_verbs
+from orchestration.cli import (
+    accounts,
+    backup,
+    bench,
+    billing,
+    catalog,
+    demo,
+    kafka,
+    keys,
+    ledger,
+    loading,
+    payments,
+    services,
+    warehouse_verbs,
+)
 from warehouse.errors import MeterhouseError
 from warehouse.settings import load_settings
 
@@ -32,7 +46,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, services, warehouse_verbs, catalog, loading, billing, keys, kafka, backup, bench):
+for module in (
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, ledger, keys, kafka, backup, bench,
+):  # fmt: skip
     module.register(app)
 
 

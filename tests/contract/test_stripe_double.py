@@ -460,3 +460,92 @@ def test_a_taken_port_or_a_state_in_no_folder_is_said_in_one_sentence(server: St
 def test_basic_authentication_is_not_taken_for_a_key(server: StripeServer) -> None:
     basic = base64.b64encode(b"sk_test_double:").decode()
     assert refused(server, "GET", "/v1/customers", Authorization=f"Basic {basic}")[0] == 401
+
+
+# --- payments and refunds without an invoice
+
+
+def an_intent(server: StripeServer, customer: str, amount: int = 1000) -> str:
+    return str(post(server, "/v1/payment_intents", {"customer": customer, "amount": amount, "currency": "usd"})["id"])
+
+
+def a_card_of(server: StripeServer, customer: str) -> str:
+    return str(ask(server.url, "GET", f"/v1/customers/{customer}/payment_methods")[1]["data"][0]["id"])
+
+
+@pytest.mark.parametrize("card", [card for card in CARDS if card.attaches], ids=lambda card: card.tokens[0])
+def test_a_card_does_off_session_what_stripe_publishes(server: StripeServer, card: Card) -> None:
+    customer = a_customer(server, card.tokens[0])
+    form = {"payment_method": a_card_of(server, customer), "off_session": "true"}
+    status, body, _ = ask(server.url, "POST", f"/v1/payment_intents/{an_intent(server, customer)}/confirm", form)
+    if card.refusal:
+        assert (status, body["error"]["code"], body["error"]["decline_code"]) == (402, *card.refusal)
+    elif card.authentication != "never":
+        assert (status, body["error"]["code"], body["error"]["payment_intent"]["status"]) == (
+            402,
+            "authentication_required",
+            "requires_payment_method",
+        )
+    else:
+        assert (status, body["status"], body["amount_received"]) == (200, "succeeded", 1000)
+
+
+def test_a_holder_who_is_present_confirms_on_the_banks_page_and_is_sent_back(server: StripeServer) -> None:
+    customer = a_customer(server, "pm_card_authenticationRequired")
+    form = {"payment_method": a_card_of(server, customer), "return_url": "https://cloud.example/back"}
+    intent = post(server, f"/v1/payment_intents/{an_intent(server, customer)}/confirm", form)
+    page = urlsplit(intent["next_action"]["redirect_to_url"]["url"])
+    connection = http.client.HTTPConnection(page.netloc, timeout=20)
+    connection.request("GET", page.path)
+    assert b"Confirm" in connection.getresponse().read()
+    connection.close()
+    connection.request("POST", page.path, body="outcome=succeed")
+    back = connection.getresponse()
+    connection.close()
+    assert (back.status, back.headers["Location"]) == (303, "https://cloud.example/back")
+    assert ask(server.url, "GET", f"/v1/payment_intents/{intent['id']}")[1]["status"] == "succeeded"
+
+
+def test_what_was_paid_is_neither_changed_nor_confirmed_nor_canceled(server: StripeServer) -> None:
+    customer = a_customer(server)
+    intent = an_intent(server, customer)
+    form = {"payment_method": a_card_of(server, customer)}
+    post(server, f"/v1/payment_intents/{intent}/confirm", form)
+    for path, sent in (("", {"amount": 5}), ("/confirm", form), ("/cancel", {})):
+        assert refused(server, "POST", f"/v1/payment_intents/{intent}{path}", sent)[1]["code"] == "payment_intent_unexpected_state"
+
+
+@pytest.mark.parametrize(("amount", "code"), [(49, "amount_too_small"), (1_000_000_000_000, "amount_too_large")])
+def test_an_amount_that_no_card_can_pay_is_refused(server: StripeServer, amount: int, code: str) -> None:
+    form = {"customer": a_customer(server), "amount": amount, "currency": "usd"}
+    assert refused(server, "POST", "/v1/payment_intents", form)[1]["code"] == code
+
+
+def test_a_charge_leaves_stripes_fee_in_the_balance(server: StripeServer) -> None:
+    customer = a_customer(server)
+    post(server, f"/v1/payment_intents/{an_intent(server, customer, 10000)}/confirm", {"payment_method": a_card_of(server, customer)})
+    (charge,) = ask(server.url, "GET", "/v1/charges", {"expand[]": "data.balance_transaction"})[1]["data"]
+    movement = charge["balance_transaction"]
+    assert (movement["amount"], movement["fee"], movement["net"]) == (10000, 320, 9680)
+
+
+@pytest.mark.parametrize(("token", "first"), [("pm_card_pendingRefund", "pending"), ("pm_card_refundFail", "succeeded")])
+def test_a_refund_may_end_otherwise_than_it_began(server: StripeServer, token: str, first: str) -> None:
+    customer = a_customer(server, token)
+    intent = an_intent(server, customer)
+    post(server, f"/v1/payment_intents/{intent}/confirm", {"payment_method": a_card_of(server, customer)})
+    refund = post(server, "/v1/refunds", {"payment_intent": intent})
+    assert refund["status"] == first
+    server.gateway.resolve(refund["id"], succeeds=False)
+    assert ask(server.url, "GET", f"/v1/refunds/{refund['id']}")[1]["status"] == "failed"
+    assert not server.gateway.objects("charge")[0]["refunded"]
+    assert post(server, "/v1/refunds", {"payment_intent": intent})["amount"] == 1000
+
+
+def test_the_parts_of_a_credit_note_on_a_paid_invoice_must_make_it_up(server: StripeServer) -> None:
+    invoice = an_open_invoice(server, a_customer(server))
+    post(server, f"/v1/invoices/{invoice}/pay")
+    assert refused(server, "POST", "/v1/credit_notes", {"invoice": invoice, "amount": 300})[1]["param"] == "credit_amount"
+    note = post(server, "/v1/credit_notes", {"invoice": invoice, "amount": 300, "credit_amount": 300})
+    assert (note["type"], note["post_payment_amount"]) == ("post_payment", 300)
+    assert server.gateway.objects("customer")[0]["balance"] == -300

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
 
 from control.domain.money import Money
 from control.gateways.stripe import StripeGateway
-from control.ports import GatewayFaultError, GatewayMismatchError, GatewayRefusedError, GatewayUnavailableError, Paid
+from control.ports import (
+    Declined,
+    GatewayFaultError,
+    GatewayMismatchError,
+    GatewayPaymentStatus,
+    GatewayRefusedError,
+    GatewayUnavailableError,
+    Paid,
+    RefundRequest,
+    Refused,
+)
 from tests.contract.benches import TEST_KEY, StripeBench, with_sdk
-from tests.contract.builders import a_customer, a_final_invoice, a_paying_customer, an_invoice, new_key, push, usd
+from tests.contract.builders import a_charge, a_customer, a_final_invoice, a_paying_customer, an_invoice, look, new_key, push, usd
+from tests.contract.fake_gateway import DECLINES_WHEN_CHARGED, DISPUTED
 from warehouse.errors import RefusedError, SettingsError
 
 
@@ -218,3 +230,63 @@ def test_no_log_shows_the_key_or_a_client_secret(stripe: StripeBench, caplog: py
     secrets = [row["client_secret"] for row in stripe.server.gateway.objects("payment_intent")]
     assert secrets
     assert all(secret not in caplog.text for secret in (*secrets, TEST_KEY.get_secret_value()))
+
+
+# --- charges without an invoice
+
+
+def test_a_charge_that_was_interrupted_before_its_card_is_taken_up_and_no_second_is_made(stripe: StripeBench) -> None:
+    customer_id, card = a_paying_customer(stripe.gateway)
+    stripe.server.plan("drop_before", path="/v1/payment_intents/*/confirm", times=4)
+    with pytest.raises(GatewayUnavailableError):
+        stripe.gateway.charge(a_charge(customer_id, card), key="k")
+    seen = look(stripe, customer_id)
+    assert seen is not None
+    assert (seen.status, seen.code) == (GatewayPaymentStatus.FAILED, "not_attempted")
+    assert isinstance(stripe.gateway.charge(a_charge(customer_id, card, payment_id="payment-2"), key="next week"), Paid)
+    (intent,) = stripe.server.gateway.objects("payment_intent")
+    assert intent["metadata"] == {"invoice_id": "inv-1", "invoice_number": "INV-000001", "payment_id": "payment-2"}
+
+
+def test_less_is_charged_where_less_is_open_at_the_next_attempt(stripe: StripeBench) -> None:
+    customer_id, bad = a_paying_customer(stripe.gateway, DECLINES_WHEN_CHARGED)
+    assert isinstance(stripe.gateway.charge(a_charge(customer_id, bad), key="k1"), Declined)
+    _, good = a_paying_customer(stripe.gateway)
+    outcome = stripe.gateway.charge(a_charge(customer_id, good, amount=usd(7000), payment_id="payment-2"), key="k2")
+    assert isinstance(outcome, Paid)
+    assert stripe.charges() == [usd(7000)]
+    other = a_charge(customer_id, bad, invoice_id="inv-2")
+    stripe.gateway.charge(other, key="k3")
+    with pytest.raises(GatewayMismatchError, match="in USD"):
+        stripe.gateway.charge(replace(other, amount=Money(7000, "EUR")), key="k4")
+
+
+@pytest.mark.parametrize("amount", [Money(1234, "KWD"), usd(49), Money(150, "MGA"), Money(1, "UYW")])
+def test_what_cannot_be_charged_exactly_is_refused_before_anything_is_sent(stripe: StripeBench, amount: Money) -> None:
+    before = len(stripe.server.gateway.requests)
+    outcome = stripe.gateway.charge(a_charge("cus_1", "pm_1", amount=amount), key="k")
+    assert isinstance(outcome, Refused)
+    assert outcome.reason == stripe.gateway.refusal(amount)
+    assert len(stripe.server.gateway.requests) == before
+
+
+def test_a_payment_that_somebody_gave_back_is_not_taken_for_paid(stripe: StripeBench) -> None:
+    customer_id, card = a_paying_customer(stripe.gateway)
+    outcome = stripe.gateway.charge(a_charge(customer_id, card), key="k1")
+    assert isinstance(outcome, Paid)
+    with_sdk(stripe.gateway).refunds.create({"payment_intent": outcome.gateway_payment_id, "amount": 1})
+    with pytest.raises(GatewayMismatchError, match="given back"):
+        stripe.gateway.charge(a_charge(customer_id, card, payment_id="payment-2"), key="k2")
+
+
+def test_a_disputed_payment_is_not_given_back_a_second_time(stripe: StripeBench) -> None:
+    customer_id, card = a_paying_customer(stripe.gateway, DISPUTED)
+    outcome = stripe.gateway.charge(a_charge(customer_id, card), key="k1")
+    assert isinstance(outcome, Paid)
+    request = RefundRequest(refund_id="r", gateway_payment_id=outcome.gateway_payment_id, amount=usd(10710), reason="")
+    assert isinstance(stripe.gateway.ensure_refund(request, key="k2"), Refused)
+
+
+def test_without_its_secret_no_webhook_is_believed(stripe: StripeBench) -> None:
+    with pytest.raises(SettingsError, match="STRIPE_WEBHOOK_SECRET"):
+        StripeGateway(TEST_KEY).read_webhook(b"{}", {})

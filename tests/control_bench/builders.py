@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from control.bootstrap import Control
 from control.domain.accounts import AccountRow, BudgetRow, CreditRow
-from control.domain.documents import CreditUse, Draft, IssuedInvoice, Kind, Line, issue
+from control.domain.documents import CreditUse, Draft, IssuedInvoice, Kind, Line
 from control.domain.money import Money
-from control.domain.numbering import format_number
+from control.domain.receipts import Receipt
 from control.services.accounts import upsert_accounts, upsert_credits
+from control.services.issue import issue_documents
 from control.services.payment_methods import save_card
-from control.store.documents import Numbered, insert_documents
-from control.store.tables import invoices
 from tests.contract.fake_gateway import PAYS
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 AS_OF = datetime(2026, 2, 2, tzinfo=UTC)
+# Of the SKUs of `a_draft`.
+SERVICES = {"sku-1": "compute", "sku-2": "storage"}
 
 
 def usd(minor: int) -> Money:
@@ -106,20 +107,11 @@ def given_invoices(control: Control, *drafts: Draft) -> list[IssuedInvoice]:
     """Issued documents without a warehouse. Their accounts must exist."""
 
     def work(connection: Connection) -> list[IssuedInvoice]:
-        count: int = connection.execute(select(func.count()).select_from(invoices)).scalar_one()
-        numbered = []
-        for number, draft in enumerate(drafts, start=count + 1):
-            invoice = issue(
-                draft,
-                invoice_number=format_number("INV", number),
-                seller=control.settings.seller,
-                buyer=an_account(draft.account_id).buyer,
-                issued_at=NOW,
-                due_date=(NOW + timedelta(days=14)).date(),
-            )
-            numbered.append(Numbered(seller_key=control.settings.seller.key, series_number=number, invoice=invoice))
-        insert_documents(connection, numbered)
-        return [document.invoice for document in numbered]
+        issued = []
+        for draft in drafts:  # one after the other: numbers in the order given
+            buyers = {draft.account_id: an_account(draft.account_id)}
+            issued += issue_documents(connection, control.settings, [draft], buyers=buyers, services=SERVICES, issued_at=NOW)
+        return issued
 
     return control.store.transact(work)
 
@@ -131,3 +123,8 @@ def given_account_with_card(control: Control, account_id: str = "acc-1", *, toke
 
 def given_credit(control: Control, credit_id: str = "credit-1", amount: str = "10.00", account_id: str = "acc-1") -> None:
     upsert_credits(control, [a_credit(credit_id, amount, account_id=account_id)])
+
+
+def a_receipt(receipt_id: str = "r-1", amount: int = 10_000, **values: Any) -> Receipt:  # noqa: ANN401 - any field
+    plain = {"bank_account": "DE89", "booked_date": NOW.date(), "payer": "Payer Ltd", "remittance": "hello"}
+    return Receipt(receipt_id=receipt_id, amount=usd(amount), **(plain | values))

@@ -21,9 +21,11 @@ from control.domain.documents import IssuedInvoice, Kind
 from control.domain.status import InvoiceStatus
 from control.services.accounts import upsert_accounts, upsert_budgets, upsert_credits
 from control.services.close import close_period
+from control.services.lifecycle import suspend
 from control.services.payment_methods import save_card
 from control.services.publish import publish
 from control.services.push import push
+from control.services.refund import refund_invoice
 from control.services.show import list_invoices, show_invoice
 from control.services.verify import verify_hashes, verify_ledger, verify_numbers
 from control.store.tables import closed_periods, credits_
@@ -148,7 +150,7 @@ def test_a_payment_moves_the_published_status_and_only_changed_rows_are_sent(con
     close(control, client, settings)
     push(control, now=NOW)
     sent = publish(control, client, settings)
-    assert {table: count for table, count in sent.items() if count} == {"control_invoices": 1, "control_payments": 1}
+    assert {table: count for table, count in sent.items() if count} == {"control_invoices": 1, "control_payments": 1, "control_journal": 2}
     assert rows(client, settings, "control_invoices", "account_id", "status", "paid_amount") == [
         ("acc-1", "paid", Decimal(100)),
         ("acc-2", "issued", Decimal(0)),
@@ -156,6 +158,39 @@ def test_a_payment_moves_the_published_status_and_only_changed_rows_are_sent(con
     assert rows(client, settings, "control_payments", "account_id", "status", "charged_amount", "balance_amount") == [
         ("acc-1", "paid", Decimal(100), Decimal(0))
     ]
+
+
+def test_accounts_refunds_and_the_ledger_reach_the_warehouse(control: Control, client: Client, settings: Settings) -> None:
+    client.command(
+        f"INSERT INTO {settings.database('raw')}.catalog_skus (catalog_version, sku_id, service)"
+        " VALUES (1, 'sku-1', 'compute'), (2, 'sku-2', 'storage'), (2, 'sku-1', 'gpu')"
+    )
+    save_card(control, "acc-1", PAYS)
+    put_drafts(client, settings, a_draft("acc-1", amounts=(10_000, 2_500), percent="19"))
+    close(control, client, settings)
+    push(control, now=NOW)
+    refund_invoice(control, "INV-000001", amount=usd(1_190), reason="goodwill", actor="ada", now=NOW)
+    suspend(control, "acc-2", reason="abuse", actor="ada", now=NOW)
+    publish(control, client, settings)
+    raw = settings.database("raw")
+    found = client.query(
+        f"SELECT ledger_account, detail, sum(amount) FROM {raw}.control_journal FINAL GROUP BY ALL HAVING sum(amount) != 0 ORDER BY ALL"
+    ).result_rows
+    assert [tuple(row) for row in found] == [
+        ("cash", "fake", Decimal("136.85")),
+        ("revenue", "gpu", Decimal(-92)),
+        ("revenue", "storage", Decimal(-23)),
+        ("tax_payable", "", Decimal("-21.85")),
+    ]
+    assert rows(client, settings, "control_refunds", "account_id", "amount", "status", "reason") == [
+        ("acc-1", Decimal("11.90"), "succeeded", "goodwill")
+    ]
+    assert rows(client, settings, "control_billing_accounts", "account_id", "state", "changes") == [
+        ("acc-1", "active", 1), ("acc-2", "suspended", 2), ("acc-3", "active", 1),
+    ]  # fmt: skip
+    assert ("acc-2", 2, "active", "suspended", "abuse", "ada") in rows(
+        client, settings, "control_account_changes", "account_id", "number", "from_state", "to_state", "reason", "actor"
+    )
 
 
 def test_a_wiped_warehouse_gets_everything_again(control: Control, client: Client, settings: Settings) -> None:

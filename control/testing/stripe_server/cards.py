@@ -17,6 +17,7 @@ class Card:
     attaches: bool = True
     authentication: Literal["never", "unless_set_up", "always"] = "never"
     is_disputed: bool = False
+    refunds: Literal["at_once", "pending"] = "at_once"
 
 
 CARDS = (
@@ -61,6 +62,9 @@ CARDS = (
     Card(number="4000002500003155", tokens=("pm_card_authenticationRequiredOnSetup",), authentication="unless_set_up"),
     Card(number="4000002760003184", tokens=("pm_card_authenticationRequired",), authentication="always"),
     Card(number="4000003800000446", tokens=("pm_card_authenticationRequiredSetupForOffSession",)),
+    Card(number="4000000000007726", tokens=("pm_card_pendingRefund",), refunds="pending"),
+    # Its refund succeeds and comes back later: see `/_resolve`.
+    Card(number="4000000000005126", tokens=("pm_card_refundFail",)),
     Card(number="4000000000000259", tokens=("pm_card_createDispute",), is_disputed=True),
 )
 

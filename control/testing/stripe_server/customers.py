@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from control.testing.store import public
 from control.testing.stripe_server.amounts import check_amount
 from control.testing.stripe_server.endpoints import PAGE, Call, Json, chosen, endpoint, merged_metadata, new_id, page
 from control.testing.stripe_server.errors import ApiError
-from control.testing.stripe_server.store import public
 
 _TEXTS = ("address", "description", "email", "name", "phone", "tax_exempt")
 _CLAUSE = re.compile(r"""\s*(?:(email|name)|metadata\[(['"])(.+?)\2\])\s*:\s*(['"])((?:\\.|(?!\4).)*)\4\s*\Z""")

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from control.testing.store import Store, public
 from control.testing.stripe_server.errors import ApiError
-from control.testing.stripe_server.store import Store, public
 
 Json = dict[str, Any]
 
@@ -93,6 +93,7 @@ def endpoint(method: str, template: str, *uses: str) -> Callable[[Function], Fun
 
 # Fields that hold an id, and the kind of object it names.
 _EXPANDABLE = {
+    "balance_transaction": "balance_transaction",
     "charge": "charge",
     "customer": "customer",
     "default_payment_method": "payment_method",
@@ -101,6 +102,20 @@ _EXPANDABLE = {
     "payment_intent": "payment_intent",
     "payment_method": "payment_method",
 }
+
+Presenter = Callable[[Call, Json], Json]
+_PRESENTERS: dict[str, Presenter] = {}
+
+
+def presents(field: str) -> Callable[[Presenter], Presenter]:
+    """Register how an expanded field's object is shown, where it is shown with more than is kept of it."""
+
+    def register(function: Presenter) -> Presenter:
+        _PRESENTERS[field] = function
+        return function
+
+    return register
+
 
 PAGE = ("limit", "starting_after", "ending_before", "created")
 _COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
@@ -172,7 +187,8 @@ def _expand(call: Call, body: Any, names: Sequence[str]) -> None:  # noqa: ANN40
         url = f"/v1/invoice_payments?invoice={body['id']}"
         body.setdefault(name, {"object": "list", "url": url, "has_more": False, "data": rows})
     elif name in _EXPANDABLE and isinstance(body.get(name), str):
-        body[name] = public(call.require(_EXPANDABLE[name], body[name]))
+        row = call.require(_EXPANDABLE[name], body[name])
+        body[name] = _PRESENTERS[name](call, row) if name in _PRESENTERS else public(row)
     elif name not in body or (not rest and name not in _EXPANDABLE):
         raise ApiError(400, f"This property cannot be expanded ({name}).", param="expand")
     if rest and body[name] is not None:

@@ -6,9 +6,9 @@ import secrets
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from control.testing.store import Store
 from control.testing.stripe_server.endpoints import PAGE, Call, Json, endpoint, merged_metadata, new_id, page
 from control.testing.stripe_server.errors import ApiError
-from control.testing.stripe_server.store import Store
 
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 

@@ -14,21 +14,33 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from control.testing.stripe_server import customers, events, invoices, payment_methods, payments
+from control.testing.deliveries import Deliveries
+from control.testing.faults import Fault, Faults
+from control.testing.store import SavedReply, Store, public
+from control.testing.stripe_server import (
+    charges,
+    credit_notes,
+    customers,
+    disputes,
+    events,
+    invoices,
+    payment_intents,
+    payment_methods,
+    payments,
+    refunds,
+)
 from control.testing.stripe_server.endpoints import ENDPOINTS, Call, Endpoint, Reply, expand, new_id
 from control.testing.stripe_server.errors import ApiError
-from control.testing.stripe_server.faults import Fault, Faults
 from control.testing.stripe_server.forms import unflatten
 from control.testing.stripe_server.spec import Operation, UndocumentedAnswerError, official_document
-from control.testing.stripe_server.store import SavedReply, Store, public
-from control.testing.stripe_server.webhooks import Deliveries
+from control.testing.stripe_server.webhooks import message
 
 _log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
 # Importing these modules registers their endpoints.
-ENDPOINT_MODULES = (customers, payment_methods, invoices, payments, events)
+ENDPOINT_MODULES = (charges, credit_notes, customers, disputes, events, invoices, payment_intents, payment_methods, payments, refunds)
 
 _TEST_KEY = re.compile(r"(sk|rk)_test_\w{3,}\Z")
 _LONGEST_KEY = 255
@@ -67,7 +79,7 @@ class Gateway:
         self.base_url = ""
         self.search_delay_seconds = search_delay_seconds
         self.faults = Faults()
-        self.deliveries = Deliveries(store, self.faults)
+        self.deliveries = Deliveries(self.faults, wanting=lambda event: events.wanting(store, event), message=message)
         self.revoked_keys: set[str] = set()
         self.requests: list[Json] = []
         self.violations: list[str] = []
@@ -106,10 +118,10 @@ class Gateway:
         return self._logged(request, Answer(status=reply.status, body=reply.body, headers=headers), replayed=replayed)
 
     def resolve(self, intent_id: str, *, succeeds: bool) -> Json:
-        """End what a payment or a setup intent waits for, and with it its invoice; returns the intent.
+        """End what a payment, a setup, a refund or a dispute waits for, and with it its invoice; returns the object.
 
         Raises:
-            ApiError: no such intent, or it waits for nothing.
+            ApiError: there is no such object, or it waits for nothing.
         """
         call = self._call("/_resolve", new_id("req"))
         with self._store.transaction():
@@ -230,7 +242,7 @@ class Gateway:
 
     def _deliver(self, call: Call) -> None:
         for event in call.events:
-            self.deliveries.send(event)
+            self.deliveries.send(event, event["type"])
 
     def _route(self, request: Request) -> tuple[Operation, Endpoint]:
         operation = self._document.find(request.method, request.path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from control.testing.store import public
 from control.testing.stripe_server.amounts import smallest_charge
 from control.testing.stripe_server.customers import bind_currency, change_balance
-from control.testing.stripe_server.endpoints import PAGE, Call, Json, Reply, chosen, endpoint, merged_metadata, new_id, page
+from control.testing.stripe_server.endpoints import PAGE, Call, Json, Reply, chosen, endpoint, merged_metadata, new_id, page, presents
 from control.testing.stripe_server.errors import ApiError
 from control.testing.stripe_server.payment_methods import find_method
 from control.testing.stripe_server.payments import cancel_payment, charge_card, open_payment, payment_of
-from control.testing.stripe_server.store import public
 
 # https://docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items
 _MOST_LINES = 250
@@ -219,14 +219,16 @@ def finalize_invoice(call: Call) -> Json:
     return shown(call, invoice)
 
 
-@endpoint("post", "/v1/invoices/{invoice}/pay", "payment_method", "off_session")
+@endpoint("post", "/v1/invoices/{invoice}/pay", "payment_method", "off_session", "paid_out_of_band")
 def pay_invoice(call: Call) -> Json | Reply:
-    """Charge what is due to the given card, else to the invoice's or the customer's."""
+    """Charge what is due to the given card, else to the invoice's or the customer's; or note that it was paid elsewhere."""
     invoice = _invoice(call)
     if invoice["status"] == "paid":
         raise ApiError(400, "Invoice is already paid")
     if invoice["status"] not in ("open", "uncollectible"):
         raise ApiError(400, f"This invoice is {invoice['status']}; only an open invoice can be paid.")
+    if call.arguments.get("paid_out_of_band"):
+        return _paid_elsewhere(call, invoice)
     customer = call.require("customer", invoice["customer"])
     default = invoice["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
     if (method_id := call.arguments.get("payment_method") or default) is None:
@@ -277,6 +279,31 @@ def settle(call: Call, invoice: Json) -> Json:
     return _paid(call, invoice)
 
 
+def ask_for_less(call: Call, invoice: Json, amount: int) -> None:
+    """Take a credit note off an open invoice; nothing left to ask for makes it paid."""
+    intent, _ = payment_of(call, invoice)
+    left = invoice["amount_remaining"] - amount
+    invoice |= {"amount_due": left, "amount_remaining": left}
+    invoice["pre_payment_credit_notes_amount"] += amount
+    if left:
+        call.store.put(intent | {"amount": left})
+        call.store.put(invoice)
+        call.emit("invoice.updated", shown(call, invoice))
+        return
+    cancel_payment(call, invoice)
+    _paid(call, invoice)
+
+
+def _paid_elsewhere(call: Call, invoice: Json) -> Json:
+    intent, _ = payment_of(call, invoice)
+    if intent["status"] == "processing":
+        raise ApiError(400, "The PaymentIntent of this invoice is processing; wait for its end.", code="payment_intent_unexpected_state")
+    cancel_payment(call, invoice)
+    due = invoice["amount_remaining"]
+    invoice |= {"amount_paid": invoice["amount_paid"] + due, "amount_paid_off_stripe": due, "amount_remaining": 0}
+    return _paid(call, invoice)
+
+
 def _paid(call: Call, invoice: Json) -> Json:
     invoice |= {"status": "paid", "attempted": True}
     invoice["status_transitions"]["paid_at"] = call.now
@@ -317,6 +344,7 @@ def _lines(call: Call, invoice: Json) -> list[Json]:
     return call.store.newest_first("line_item", invoice=invoice["id"])[::-1]
 
 
+@presents("invoice")
 def shown(call: Call, invoice: Json) -> Json:
     """An invoice as the API shows it, with its first lines."""
     lines = _lines(call, invoice)

@@ -127,7 +127,7 @@ def create_setup_intent(call: Call) -> Json | Reply:
     return _confirm(call, intent) if call.arguments.get("confirm") else intent
 
 
-@endpoint("post", "/v1/setup_intents/{intent}/confirm", "payment_method")
+@endpoint("post", "/v1/setup_intents/{intent}/confirm", "payment_method", "return_url")
 def confirm_setup_intent(call: Call) -> Json | Reply:
     """Ask the bank; some cards want their holder first."""
     intent = call.require("setup_intent", call.path_arguments["intent"])

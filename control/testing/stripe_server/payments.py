@@ -1,109 +1,37 @@
-"""The money side of an invoice: its PaymentIntent, charges, refunds, disputes, and the holder's authentication."""
+"""Payments: intents that wait for a card, what the bank says to a charge, and the end of what waits for a holder or the bank."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from control.testing.stripe_server.amounts import check_amount
 from control.testing.stripe_server.cards import refusal_fields
-from control.testing.stripe_server.endpoints import PAGE, Call, Json, chosen, endpoint, merged_metadata, new_id, page
+from control.testing.stripe_server.charges import new_charge, settled_at_stripe
+from control.testing.stripe_server.disputes import end_dispute, open_dispute
+from control.testing.stripe_server.endpoints import PAGE, Call, Json, chosen, endpoint, new_id, page
 from control.testing.stripe_server.errors import ApiError
 from control.testing.stripe_server.payment_methods import card_of, finish_setup
+from control.testing.stripe_server.refunds import end_refund
 
 
-@endpoint("get", "/v1/payment_intents/{intent}")
-def retrieve_payment_intent(call: Call) -> Json:
-    """One payment intent."""
-    return call.require("payment_intent", call.path_arguments["intent"])
-
-
-@endpoint("get", "/v1/payment_intents", *PAGE, "customer")
-def list_payment_intents(call: Call) -> Json:
-    """Payment intents, newest first."""
-    return page(call, call.store.newest_first("payment_intent", **chosen(call.arguments, ("customer",))))
-
-
-@endpoint("get", "/v1/charges/{charge}")
-def retrieve_charge(call: Call) -> Json:
-    """One charge."""
-    return call.require("charge", call.path_arguments["charge"])
-
-
-@endpoint("get", "/v1/disputes/{dispute}")
-def retrieve_dispute(call: Call) -> Json:
-    """One dispute."""
-    return call.require("dispute", call.path_arguments["dispute"])
-
-
-@endpoint("get", "/v1/invoice_payments", *PAGE, "invoice", "status")
+@endpoint("get", "/v1/invoice_payments", *PAGE, "invoice", "status", "payment")
 def list_invoice_payments(call: Call) -> Json:
     """Which payment intents pay which invoices, newest first."""
-    return page(call, call.store.newest_first("invoice_payment", **chosen(call.arguments, ("invoice", "status"))))
+    rows = call.store.newest_first("invoice_payment", **chosen(call.arguments, ("invoice", "status")))
+    wanted = call.arguments.get("payment", {}).get("payment_intent")
+    return page(call, [row for row in rows if wanted in (None, row["payment"]["payment_intent"])])
 
 
-@endpoint("post", "/v1/refunds", "charge", "payment_intent", "amount", "reason", "metadata")
-def create_refund(call: Call) -> Json:
-    """Give a charge back, in full or in part; succeeds at once."""
-    if "payment_intent" in call.arguments:
-        charge_id = call.require("payment_intent", call.arguments["payment_intent"], param="payment_intent")["latest_charge"]
-    else:
-        charge_id = call.arguments.get("charge")
-    if not charge_id:
-        raise ApiError(400, "One of payment_intent and charge should be provided for this request.", code="parameter_missing")
-    charge = call.require("charge", charge_id, param="charge")
-    left = charge["amount_captured"] - charge["amount_refunded"]
-    amount = call.arguments.get("amount", left)
-    if charge["disputed"]:
-        raise ApiError(400, f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
-    if left == 0:
-        raise ApiError(400, f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
-    if not 0 < amount <= left:
-        raise ApiError(400, f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", param="amount")
-    check_amount(amount, charge["currency"], param="amount")
-    charge["amount_refunded"] += amount
-    charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
-    call.store.put(charge)
-    refund = {
-        "id": new_id("re"),
-        "object": "refund",
-        "amount": amount,
-        "balance_transaction": None,
-        "charge": charge["id"],
-        "created": call.now,
-        "currency": charge["currency"],
-        "metadata": merged_metadata({}, call.arguments.get("metadata")),
-        "payment_intent": charge["payment_intent"],
-        "reason": call.arguments.get("reason"),
-        "receipt_number": None,
-        "source_transfer_reversal": None,
-        "status": "succeeded",
-        "transfer_reversal": None,
-    }
-    call.emit("refund.created", refund)
-    call.emit("charge.refunded", charge)
-    return call.store.put(refund)
+def new_intent(call: Call, *, amount: int, currency: str, customer: str | None, description: str | None, metadata: Json) -> Json:
+    """A payment intent that waits for a card.
 
-
-@endpoint("get", "/v1/refunds/{refund}")
-def retrieve_refund(call: Call) -> Json:
-    """One refund."""
-    return call.require("refund", call.path_arguments["refund"])
-
-
-@endpoint("get", "/v1/refunds", *PAGE, "charge", "payment_intent")
-def list_refunds(call: Call) -> Json:
-    """Refunds, newest first."""
-    return page(call, call.store.newest_first("refund", **chosen(call.arguments, ("charge", "payment_intent"))))
-
-
-def open_payment(call: Call, invoice: Json) -> None:
-    """The one payment intent of an invoice that became payable."""
-    check_amount(invoice["amount_due"], invoice["currency"], param="amount")
+    Raises:
+        ApiError: no card network could take the amount.
+    """
+    check_amount(amount, currency, param="amount")
     intent = call.store.put(
         {
             "id": new_id("pi"),
             "object": "payment_intent",
-            "amount": invoice["amount_due"],
+            "amount": amount,
             "amount_capturable": 0,
             "amount_received": 0,
             "application": None,
@@ -115,13 +43,13 @@ def open_payment(call: Call, invoice: Json) -> None:
             "client_secret": new_id("pi_secret"),
             "confirmation_method": "automatic",
             "created": call.now,
-            "currency": invoice["currency"],
-            "customer": invoice["customer"],
-            "description": "Payment for Invoice",
+            "currency": currency,
+            "customer": customer,
+            "description": description,
             "last_payment_error": None,
             "latest_charge": None,
             "livemode": False,
-            "metadata": {},
+            "metadata": metadata,
             "next_action": None,
             "on_behalf_of": None,
             "payment_method": None,
@@ -140,6 +68,19 @@ def open_payment(call: Call, invoice: Json) -> None:
         }
     )
     call.emit("payment_intent.created", intent)
+    return intent
+
+
+def open_payment(call: Call, invoice: Json) -> None:
+    """The one payment intent of an invoice that became payable."""
+    intent = new_intent(
+        call,
+        amount=invoice["amount_due"],
+        currency=invoice["currency"],
+        customer=invoice["customer"],
+        description="Payment for Invoice",
+        metadata={},
+    )
     call.store.put(
         {
             "id": new_id("inpay"),
@@ -166,10 +107,8 @@ def payment_of(call: Call, invoice: Json) -> tuple[Json, Json]:
 
 def charge_card(call: Call, intent: Json, method: Json) -> Json | None:
     """Charge a card for an intent; None where it paid or is on its way, else Stripe's error object. What happened is kept."""
-    card = card_of(method)
-    needs_holder = card.authentication == "always" or (card.authentication == "unless_set_up" and not method["_is_set_up"])
     intent |= {"payment_method": method["id"], "next_action": None, "last_payment_error": None}
-    if needs_holder:
+    if needs_holder(method):
         step = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
         intent |= {"status": "requires_action", "next_action": step}
         call.emit("payment_intent.requires_action", call.store.put(intent))
@@ -178,8 +117,15 @@ def charge_card(call: Call, intent: Json, method: Json) -> Json | None:
             "Payment can be completed using the PaymentIntent associated with the invoice."
         )
         return {"type": "card_error", "code": "invoice_payment_intent_requires_action", "message": message}
+    return ask_bank(call, intent, method)
+
+
+def ask_bank(call: Call, intent: Json, method: Json) -> Json | None:
+    """Charge a card whose holder need not be asked; as charge_card."""
+    card = card_of(method)
     if card.refusal is not None:
-        return _refuse(call, intent, method)
+        fields = {name: value for name, value in refusal_fields(card).items() if value}
+        return refuse(call, intent, method, fields)
     if "processing" in call.faults:
         intent["status"] = "processing"
         call.emit("payment_intent.processing", call.store.put(intent))
@@ -188,16 +134,24 @@ def charge_card(call: Call, intent: Json, method: Json) -> Json | None:
     return None
 
 
+def needs_holder(method: Json) -> bool:
+    """Whether a charge of this card asks for its holder."""
+    card = card_of(method)
+    return card.authentication == "always" or (card.authentication == "unless_set_up" and not method["_is_set_up"])
+
+
 def take_payment(call: Call, intent: Json, method: Json) -> Json:
     """The bank pays; returns the charge."""
     success = {"status": "succeeded", "paid": True, "captured": True, "amount_captured": intent["amount"]}
-    charge = call.store.put(_charge(call, intent, method) | success)
+    charge = new_charge(call, intent, method) | success
+    charge["balance_transaction"] = settled_at_stripe(call, charge)["id"]
+    call.store.put(charge)
     intent |= {"status": "succeeded", "next_action": None, "amount_received": intent["amount"], "latest_charge": charge["id"]}
     call.store.put(intent)
     call.emit("charge.succeeded", charge)
     call.emit("payment_intent.succeeded", intent)
     if card_of(method).is_disputed:
-        _dispute(call, charge)
+        open_dispute(call, charge)
     return charge
 
 
@@ -210,14 +164,22 @@ def cancel_payment(call: Call, invoice: Json) -> None:
     call.store.put(tie)
 
 
+# What the ids begin with of the objects that wait for somebody, besides payments.
+_WAITING = {"seti": "setup_intent", "re": "refund", "du": "dispute"}
+
+
 def resolve(call: Call, intent_id: str, *, succeeds: bool) -> Json:
-    """The end of what a payment or a setup waits for, its holder's authentication or the bank; returns the intent.
+    """The end of what a payment, a setup, a refund or a dispute waits for: its holder or the bank; returns the object.
 
     Raises:
-        ApiError: the intent waits for nothing.
+        ApiError: it waits for nothing.
     """
-    kind = "setup_intent" if intent_id.startswith("seti_") else "payment_intent"
+    kind = _WAITING.get(intent_id.split("_", maxsplit=1)[0], "payment_intent")
     intent = call.require(kind, intent_id)
+    if kind == "refund":
+        return end_refund(call, intent, succeeds=succeeds)
+    if kind == "dispute":
+        return end_dispute(call, intent, is_won=succeeds)
     if intent["status"] not in ("requires_action", "processing"):
         raise ApiError(400, f"{intent_id} is {intent['status']} and waits for nothing")
     if kind == "setup_intent":
@@ -236,9 +198,8 @@ def resolve(call: Call, intent_id: str, *, succeeds: bool) -> Json:
     return intent
 
 
-def _refuse(call: Call, intent: Json, method: Json) -> Json:
-    card = card_of(method)
-    fields = {name: value for name, value in refusal_fields(card).items() if value}
+def refuse(call: Call, intent: Json, method: Json, fields: Json) -> Json:
+    """The bank's no, with its code, decline code and message; returns Stripe's error object."""
     outcome = {
         "advice_code": None,
         "network_advice_code": None,
@@ -250,78 +211,10 @@ def _refuse(call: Call, intent: Json, method: Json) -> Json:
         "type": "issuer_declined",
     }
     failure = {"status": "failed", "failure_code": fields["code"], "failure_message": fields["message"], "outcome": outcome}
-    charge = call.store.put(_charge(call, intent, method) | failure)
+    charge = call.store.put(new_charge(call, intent, method) | failure)
     error: Json = {"type": "card_error", **fields, "charge": charge["id"]}
     intent |= {"status": "requires_payment_method", "payment_method": None, "latest_charge": charge["id"], "last_payment_error": error}
     call.store.put(intent)
     call.emit("charge.failed", charge)
     call.emit("payment_intent.payment_failed", intent)
     return error
-
-
-def _charge(call: Call, intent: Json, method: Json) -> Json:
-    card = method["card"]
-    details: dict[str, Any] = {
-        "brand": card["brand"],
-        "checks": card["checks"],
-        "country": card["country"],
-        "exp_month": card["exp_month"],
-        "exp_year": card["exp_year"],
-        "fingerprint": card["fingerprint"],
-        "funding": card["funding"],
-        "last4": card["last4"],
-        "network": card["brand"],
-        "three_d_secure": None,
-        "wallet": None,
-    }
-    return {
-        "id": new_id("ch"),
-        "object": "charge",
-        "amount": intent["amount"],
-        "amount_captured": 0,
-        "amount_refunded": 0,
-        "balance_transaction": None,
-        "billing_details": method["billing_details"],
-        "captured": False,
-        "created": call.now,
-        "currency": intent["currency"],
-        "customer": intent["customer"],
-        "description": intent["description"],
-        "disputed": False,
-        "failure_code": None,
-        "failure_message": None,
-        "fraud_details": {},
-        "livemode": False,
-        "metadata": {},
-        "outcome": None,
-        "paid": False,
-        "payment_intent": intent["id"],
-        "payment_method": method["id"],
-        "payment_method_details": {"type": "card", "card": details},
-        "refunded": False,
-        "status": "pending",
-    }
-
-
-def _dispute(call: Call, charge: Json) -> None:
-    charge["disputed"] = True
-    call.store.put(charge)
-    dispute = {
-        "id": new_id("du"),
-        "object": "dispute",
-        "amount": charge["amount"],
-        "balance_transactions": [],
-        "charge": charge["id"],
-        "created": call.now,
-        "currency": charge["currency"],
-        "enhanced_eligibility_types": [],
-        "evidence": {"enhanced_evidence": {}},
-        "evidence_details": {"due_by": None, "enhanced_eligibility": {}, "has_evidence": False, "past_due": False, "submission_count": 0},
-        "is_charge_refundable": False,
-        "livemode": False,
-        "metadata": {},
-        "payment_intent": charge["payment_intent"],
-        "reason": "fraudulent",
-        "status": "needs_response",
-    }
-    call.emit("charge.dispute.created", call.store.put(dispute))

@@ -1,7 +1,8 @@
 """The double as an HTTP server of this machine: sockets, the control endpoints outside /v1, start and stop.
 
 Control endpoints take and give JSON: `/_health`, `/_faults` (GET, POST, DELETE), `/_requests`, `/_resolve`
-(`{"intent": …, "outcome": "succeed" | "fail"}`), and `/hosted/<invoice>`, the page behind hosted_invoice_url.
+(`{"intent": …, "outcome": "succeed" | "fail"}`, for refunds and disputes too), `/hosted/<invoice>`, the page behind
+hosted_invoice_url, and `/authenticate/<intent>`, where a bank asks the holder.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from control.testing.faults import Fault
+from control.testing.store import Store
 from control.testing.stripe_server.errors import ApiError
-from control.testing.stripe_server.faults import Fault
 from control.testing.stripe_server.gateway import Answer, Gateway, Request
 from control.testing.stripe_server.spec import UndocumentedAnswerError
-from control.testing.stripe_server.store import Store
 
 _HOST = "127.0.0.1"
 _IDLE_SECONDS = 10
@@ -166,6 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
                 body = gateway.resolve(wanted["intent"], succeeds=wanted["outcome"] == "succeed")
             case (method, ["hosted", invoice_id]):
                 return _hosted_page(gateway, invoice_id, outcome=parse_qs(request.body).get("outcome", [""])[0] if method == "POST" else "")
+            case (method, ["authenticate", intent_id]):
+                return _bank_page(gateway, intent_id, outcome=parse_qs(request.body).get("outcome", [""])[0] if method == "POST" else "")
             case _:
                 raise ApiError(404, f"Unrecognized request URL ({request.method}: {request.path}).")
         return Answer(status=200, body=body)
@@ -195,3 +198,16 @@ def _hosted_page(gateway: Gateway, invoice_id: str, *, outcome: str) -> Answer:
     due = html.escape(f"{invoice['amount_remaining']} {invoice['currency']} (minor units) to pay")
     page = f"<!doctype html><title>{title}</title><h1>{title}</h1><p>Test gateway. {due}</p>{_BUTTONS if waits else ''}"
     return Answer(status=200, body=page)
+
+
+def _bank_page(gateway: Gateway, intent_id: str, *, outcome: str) -> Answer:
+    """The page where a bank asks a card's holder to confirm a payment, and sends them back."""
+    found = next((row for row in gateway.objects("payment_intent") if row["id"] == intent_id), None)
+    if found is None or not found["next_action"]:
+        raise ApiError(404, f"No such payment waits for its holder: '{intent_id}'")
+    back = found["next_action"]["redirect_to_url"]["return_url"]
+    if outcome:
+        gateway.resolve(intent_id, succeeds=outcome == "succeed")
+        return Answer(status=303, body="", headers={"Location": back})
+    title = html.escape(f"Confirm {found['amount']} {found['currency']} (minor units)")
+    return Answer(status=200, body=f"<!doctype html><title>{title}</title><h1>{title}</h1><p>Test gateway.</p>{_BUTTONS}")

@@ -10,16 +10,25 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pydantic import SecretStr
-from sqlalchemy import Connection, inspect, select, text, update
+from sqlalchemy import Connection, UniqueConstraint, inspect, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from control.bootstrap import Control, open_control
 from control.errors import StoreError
+from control.services.ledger import read_trial_balance
+from control.services.lifecycle import account_history
+from control.services.payment_methods import list_methods
+from control.services.push import push
+from control.services.refund import refund_invoice
+from control.services.verify import verify_hashes, verify_ledger, verify_numbers
 from control.store import migrate, revisions
 from control.store.engine import Store, open_engine, sqlite_url
 from control.store.tables import accounts, counters, deployment, metadata
 from control.store.tables import invoices as invoices_table
-from tests.control_bench.builders import a_draft, an_account, given_credit, given_invoices
+from tests.control_bench.builders import NOW, a_credit_note, a_draft, an_account, given_account_with_card, given_credit, given_invoices, usd
 from tests.control_bench.stores import control_settings, settings_of
 from warehouse.errors import SettingsError
 
@@ -142,8 +151,10 @@ def test_concurrent_transactions_lose_no_update(control: Control) -> None:
         "DELETE FROM invoice_lines",
         "UPDATE invoice_credit_uses SET amount_minor = '1'",
         "DELETE FROM invoice_credit_uses",
-        "UPDATE ledger_postings SET amount_minor = '1'",
-        "DELETE FROM ledger_postings",
+        "UPDATE journal_postings SET amount_minor = '1'",
+        "DELETE FROM journal_postings",
+        "UPDATE journal_entries SET period = ''",
+        "DELETE FROM journal_entries",
     ],
 )
 def test_the_database_refuses_to_change_an_issued_document(control: Control, statement: str) -> None:
@@ -176,3 +187,69 @@ def test_a_file_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be written"):
         open_engine(sqlite_url(tmp_path / "file" / "control.db"))
+
+
+def test_the_journal_and_the_states_survive_the_way_back_and_forward_with_data(own_control: Control) -> None:
+    """Back to the first schema with documents, a payment and an account in the tables, and forward again."""
+    given_account_with_card(own_control)
+    given_credit(own_control)
+    given_invoices(own_control, a_draft(amounts=(10_000, 2_500), uses=[("credit-1", 500)], percent="19"), a_credit_note())
+    push(own_control, now=NOW)
+    before = {(line.ledger_account, line.balance.minor) for line in read_trial_balance(own_control) if line.ledger_account != "revenue"}
+    revenue = sum(line.balance.minor for line in read_trial_balance(own_control) if line.ledger_account == "revenue")
+
+    assert migrate.downgrade(own_control.store, "0001")
+    with own_control.store.reading() as connection:
+        old = connection.execute(text("SELECT ledger_account, amount_minor FROM ledger_postings")).all()
+        assert sum(int(row.amount_minor) for row in old) == 0
+        assert {"gateway_cash", "revenue", "receivable"} <= {row.ledger_account for row in old}
+    with pytest.raises(DBAPIError, match="frozen"):
+        own_control.store.transact(lambda connection: connection.execute(text("UPDATE invoices SET total_minor = '1'")))
+
+    assert migrate.upgrade(own_control.store)
+    after = read_trial_balance(own_control)
+    assert {(line.ledger_account, line.balance.minor) for line in after if line.ledger_account != "revenue"} == before
+    assert [(line.detail, line.balance.minor) for line in after if line.ledger_account == "revenue"] == [("other", revenue)]
+    assert [line.detail for line in after if line.ledger_account == "cash"] == ["fake"]
+    assert [change.actor for change in account_history(own_control, "acc-1")] == ["migration 0003"]
+    assert [method.is_default for method in list_methods(own_control, "acc-1")] == [True]
+    assert (verify_ledger(own_control), verify_hashes(own_control), verify_numbers(own_control)) == ([], [], [])
+    with own_control.store.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    with pytest.raises(DBAPIError, match="frozen"):
+        own_control.store.transact(lambda connection: connection.execute(text("UPDATE invoices SET total_minor = '1'")))
+
+
+def test_a_way_back_that_would_lose_documents_is_refused_and_changes_nothing(own_control: Control) -> None:
+    given_account_with_card(own_control)
+    given_invoices(own_control, a_draft())
+    push(own_control, now=NOW)
+    for _ in range(2):
+        refund_invoice(own_control, "INV-000001", amount=usd(100), reason="x", actor="ada", now=NOW)
+    with pytest.raises(StoreError, match="two refund notes"):
+        migrate.downgrade(own_control.store, "0001")
+    assert verify_ledger(own_control) == []
+    assert not migrate.upgrade(own_control.store)
+
+
+PORTABLE_TYPES = {"TEXT", "INTEGER", "BIGINT", "DATE", "BOOLEAN"}
+
+
+def test_the_schema_asks_a_database_for_plain_types_and_for_no_key_of_its_own() -> None:
+    """What the seam to other databases rests on. CockroachDB speaks PostgreSQL's DDL, which compiles; YDB needs the rest."""
+    for table in metadata.sorted_tables:
+        for dialect in (postgresql.dialect(), sqlite.dialect()):
+            assert f"CREATE TABLE {table.name}" in str(CreateTable(table).compile(dialect=dialect))
+            assert all(str(CreateIndex(index).compile(dialect=dialect)).startswith("CREATE") for index in table.indexes)
+        assert {column.type.compile(DefaultDialect()) for column in table.c} <= PORTABLE_TYPES, table.name
+        assert table.primary_key.columns, table.name
+        assert all(column.server_default is None and column.identity is None for column in table.c)
+
+
+def test_every_rule_that_another_database_would_have_to_replace_is_named_in_the_documentation() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "store.md").read_text()
+    for table in metadata.sorted_tables:
+        rules = [index.name for index in table.indexes if index.unique]
+        rules += [constraint.name for constraint in table.constraints if isinstance(constraint, UniqueConstraint)]
+        for rule in rules:
+            assert f"`{rule}`" in page, rule

@@ -15,11 +15,12 @@ def settings(**values: str) -> ControlSettings:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gateway_is_called_by_the_name_that_accounts_use(name: str) -> None:
-    assert gateway_for(name, settings(stripe_api_key="sk_test_unit")).name == name
+    values = {"stripe_api_key": "sk_test_unit", "adyen_api_key": "key", "adyen_merchant_account": "Merchant"}
+    assert gateway_for(name, settings(**values)).name == name
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"no payment gateway 'stirpe'; accounts.csv may name stripe"):
+    with pytest.raises(InputError, match=r"no payment gateway 'stirpe'; accounts.csv may name adyen, stripe"):
         gateway_for("stirpe", settings(stripe_api_key="sk_test_unit"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from control.domain.money import Money
-from control.gateways.stripe_units import from_units, refusal, to_credit_units, to_units
+from control.gateways.stripe.units import from_units, refusal, to_credit_units, to_units
 from control.testing.stripe_server.amounts import smallest_charge
 from warehouse.currencies import MINOR_UNITS
 from warehouse.errors import RefusedError

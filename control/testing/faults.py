@@ -2,13 +2,13 @@
 
 | fault | meets | does |
 | --- | --- | --- |
-| `error_before` | requests | nothing happens; 500, which Stripe saves for the idempotency key |
-| `error_after` | requests | everything happens; 500, which Stripe saves for the idempotency key |
-| `bad_gateway_after` | requests | everything happens and is saved; a proxy answers 502 without a body of Stripe's |
+| `error_before` | requests | nothing happens; 500, which Stripe repeats for the idempotency key, and Adyen does not |
+| `error_after` | requests | everything happens; 500, as before |
+| `bad_gateway_after` | requests | everything happens and is saved; a proxy answers 502 without a body of the gateway's |
 | `drop_before`, `drop_after` | requests | the connection ends without a reply, nothing or everything having happened |
 | `rate_limit` | requests | nothing happens; 429 |
 | `delay` | requests | `seconds` of waiting before anything happens; the idempotency key is in flight meanwhile |
-| `processing` | paying an invoice | the payment stays on its way until POST /_resolve |
+| `processing` | a charge | the payment stays on its way until somebody ends it (`/_resolve`) |
 | `webhook_lost`, `webhook_twice` | events | never delivered, delivered twice |
 | `webhook_late` | events | delivered after `seconds` |
 | `webhook_reversed` | events | the first `times` of them are held and delivered last to first |
