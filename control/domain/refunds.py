@@ -86,8 +86,9 @@ class Refunded:
 def refund_note(invoice: IssuedInvoice, *, note_id: str, amount: Money, before: Refunded, period: str) -> Draft:
     """The document that takes `amount` (tax included) back from an invoice, spread over its lines in their proportion.
 
-    Net and tax of a note add up to its amount exactly, and the notes of a wholly refunded document to its very net and tax.
-    The tax of one part may be a minor unit off its percent: not every amount is a net plus its rounded tax.
+    Net and tax of a note add up to its amount exactly, and the notes of a wholly refunded document to its very net and tax:
+    what all notes so far take back is rounded, not each of them, so however small the parts are no rounding adds up. The tax
+    of one part may be a minor unit off its percent: not every amount is a net plus its rounded tax.
 
     Args:
         invoice: what is refunded.
@@ -98,9 +99,12 @@ def refund_note(invoice: IssuedInvoice, *, note_id: str, amount: Money, before: 
     """
     content = invoice.content
     currency = content.total.currency_code
-    is_rest = amount == content.total - before.gross
-    net = content.subtotal - content.credit - before.net if is_rest else _net_of(amount, content.tax_percent)
+    whole = content.subtotal - content.credit
+    net = _part(whole, before.gross + amount, of=content.total) - before.net
     shares = _spread(net.minor, [line.amount.minor for line in content.lines])
+    parts = [(line, share) for line, share in zip(content.lines, shares, strict=True) if share]
+    # A part so small that it is all tax still stands on a line: a document without lines is none.
+    parts = parts or [(content.lines[0], 0)]
     lines = [
         Line(
             line_number=number,
@@ -111,7 +115,7 @@ def refund_note(invoice: IssuedInvoice, *, note_id: str, amount: Money, before: 
             unit=line.unit,
             amount=Money(-share, currency),
         )
-        for number, (line, share) in enumerate(((line, share) for line, share in zip(content.lines, shares, strict=True) if share), start=1)
+        for number, (line, share) in enumerate(parts, start=1)
     ]
     return Draft(
         invoice_id=note_id,
@@ -130,10 +134,9 @@ def refund_note(invoice: IssuedInvoice, *, note_id: str, amount: Money, before: 
     )
 
 
-def _net_of(amount: Money, tax_percent: Decimal) -> Money:
-    """What is left of a gross amount without its tax, rounded half up to the minor unit."""
-    exact = Fraction(amount.minor * 100) / Fraction(100 + tax_percent)
-    return Money(floor(exact + Fraction(1, 2)), amount.currency_code)
+def _part(net: Money, gross: Money, *, of: Money) -> Money:
+    """What of a document's net belongs to a part of its total, rounded half up to the minor unit."""
+    return Money(floor(Fraction(net.minor * gross.minor, of.minor) + Fraction(1, 2)), net.currency_code)
 
 
 def _spread(total: int, weights: list[int]) -> list[int]:

@@ -71,7 +71,7 @@ def test_every_step_that_the_registry_names_is_reached_and_died_at(figures: RunF
     reached = set().union(*(seen.steps for seen in figures.seen.values()))
     assert reached <= set(steps()), "a step that the registry does not name"
     assert set(steps()) == reached
-    assert len(figures.steps_never_killed) <= 6, "the thousand schedules of the command die at all of them"
+    assert len(figures.steps_never_killed) <= len(steps()) // 2, "the thousand schedules of the command die at all of them"
     assert {step.partition(".")[0] for step in steps()} >= set(FLOWS)
 
 

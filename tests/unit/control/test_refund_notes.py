@@ -47,6 +47,7 @@ def test_every_note_adds_up_and_all_notes_take_back_the_document(amounts: list[i
         note = refund_note(invoice, note_id="note", amount=amount, before=before, period="2026-02")
         assert problems(note) == []
         assert note.total == -amount
+        assert note.subtotal.minor <= 0 >= note.tax.minor
         left -= amount
         before = Refunded(net=before.net - note.subtotal, gross=before.gross + amount)
     assert (before.net, before.gross) == (invoice.content.subtotal, invoice.content.total)
