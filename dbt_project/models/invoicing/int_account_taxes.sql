@@ -1,5 +1,6 @@
--- The tax of each account that the tick touches in each month that one of them has an open document in: the sum of its country's rates valid at the start of
--- the month's last hour; nothing where exempt. For a closed month: as it stood when the month closed.
+-- The tax of each account that the tick touches, in each month that one of them has an open document in: the sum of its
+-- country's rates valid at the start of the month's last hour; nothing where exempt. For a closed month: as it stood when
+-- the month closed.
 -- Grain: one row per account_id, period.
 {{ config(materialized='view') }}
 

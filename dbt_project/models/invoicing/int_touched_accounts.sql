@@ -5,6 +5,7 @@
 {{ config(materialized='touched') }}
 
 {% set drafts = existing('invoicing', 'int_draft_lines_versions') -%}
+{% set uses = existing('invoicing', 'int_draft_credit_uses_versions') -%}
 {% set is_changed = tick('control_revision') ~ ' = 0 or ' ~ tick('control_revision') ~ ' > ' ~ tick('previous_control_revision') -%}
 
 select distinct account_id
@@ -27,6 +28,18 @@ select account_id
 from {{ source('raw', table) }}
 where ({{ is_changed }}) and revision > {{ tick('previous_control_revision') }}
 {% endfor -%}
+{% if uses %}
+union distinct
+
+-- A credit that went to another account no longer says whose it was; only the draft that uses it still does.
+select account_id
+from {{ uses }} final
+where
+    ({{ is_changed }})
+    and credit_id in (
+        select credit_id from {{ source('raw', 'control_credits') }} where revision > {{ tick('previous_control_revision') }}
+    )
+{% endif %}
 {% if drafts %}
 union distinct
 

@@ -1,6 +1,5 @@
 -- Metrics whose SKUs differ between the catalog of the last committed tick and the current one: their consumption is
--- measured anew. Empty in a tick without a new catalog, and in the
--- first one, which measures everything.
+-- measured anew. Empty in a tick without a new catalog, and in the first one, which measures everything.
 -- Grain: one row per metric.
 {{ config(materialized='view') }}
 
