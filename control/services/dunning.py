@@ -1,0 +1,321 @@
+"""Dunning: looks at accounts, takes the steps that the policy asks for, and lifts what it imposed when money arrives.
+
+A look decides and acts in one transaction, on the ledger as it stands in it: a payment that was written before is always
+seen, a step is recorded with its effect or not at all, and killed anywhere and repeated it is taken once. Before a step that
+hurts, gateways are asked what they know, and money that waits on our bank account is looked through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from control.bootstrap import Control
+from control.domain.debt import AccountDebt, Claim, start_of
+from control.domain.dunning import ENTER, Decision, Policy, Step, StepKind, decide
+from control.domain.lifecycle import AccountState, may_move
+from control.domain.money import Money
+from control.domain.payments import PushOutcome, PushResult
+from control.domain.retries import DeclinedTry, next_retry
+from control.domain.status import PaymentStatus
+from control.errors import StoreError
+from control.services import push
+from control.services.follow import follow_invoice
+from control.services.mail import write_mail
+from control.services.write_off import give_up
+from control.store import debt, lifecycle, mails, outbox, payments, revisions
+from control.store.debt import OVERDUE, DebtTerms
+from control.store.outbox import Message
+from control.store.tables import accounts, bank_receipts
+from control.store.tables import payments as payments_table
+from warehouse.errors import MeterhouseError
+
+# Who acts, in histories of accounts: only what it suspended itself is resumed by itself.
+DUNNING = "dunning"
+# What instants in the store are cut to.
+RESOLUTION = timedelta(milliseconds=1)
+# Kinds of `about` of mails.
+ABOUT_OVERDUE, ABOUT_RECOVERY = "overdue:", "recovered:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """One line of a run's report. `result` is `taken`, or why not."""
+
+    account_id: str
+    anchor_date: date | None
+    days_overdue: int
+    state: str
+    step: str
+    amount: Money
+    result: str = "taken"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A decision with what it was made on."""
+
+    debt: AccountDebt
+    terms: DebtTerms
+    decision: Decision
+
+
+def look_at(connection: Connection, policy: Policy, account_id: str, *, now: datetime) -> Look:
+    """Decide about one account; changes nothing."""
+    found = debt.load_debts(connection, account_id)[account_id]
+    terms = debt.load_terms(connection, account_id)
+    today = now.astimezone(UTC).date()
+    midnight = start_of(today)
+    decision = decide(
+        policy,
+        start=found.position(before=midnight, today=today, counts_under_way=False),
+        # Exclusive bounds, and instants of a millisecond: what was written at `now` counts.
+        now=found.position(before=max(now, midnight).replace(microsecond=now.microsecond // 1000 * 1000) + RESOLUTION, today=today),
+        progress=debt.load_progress(connection, account_id),
+        today=today,
+        grace_days=terms.grace_days,
+    )
+    return Look(debt=found, terms=terms, decision=decision)
+
+
+def run_dunning(control: Control, policy: Policy, *, now: datetime) -> list[Taken]:
+    """One round over all accounts that may need it, by account. Repeating it changes nothing.
+
+    Args:
+        control: whose accounts they are.
+        policy: what to do.
+        now: the instant of the look.
+
+    Raises:
+        RefusedError: another push goes on, which would charge the same cards.
+        StoreError: the store does not answer.
+    """
+    with control.store.reading() as connection:
+        wanted = debt.accounts_to_look_at(connection, now.astimezone(UTC).date(), actor=DUNNING)
+    return [line for account_id in wanted for line in dun(control, policy, account_id, now=now)]
+
+
+def dun(control: Control, policy: Policy, account_id: str, *, now: datetime) -> list[Taken]:
+    """Look at one account and act on it."""
+    with control.store.reading() as connection:
+        look = look_at(connection, policy, account_id, now=now)
+        if not look.decision.retries and _is_idle(connection, look):
+            return []
+    if look.decision.is_hard and (doubt := _doubt(control, look, now=now)):
+        return [_line(look, account_id, str(step), result=f"kept back: {doubt}") for step in look.decision.steps]
+    lines = control.store.transact(
+        lambda connection: _act(connection, control, policy, account_id, may_be_hard=look.decision.is_hard, now=now)
+    )
+    control.reached("dunning.act")
+    if look.decision.retries:
+        lines += _retry(control, policy, account_id, now=now)
+    return lines
+
+
+def _is_idle(connection: Connection, look: Look) -> bool:
+    """Whether there is nothing to write about an account."""
+    decision, account_id = look.decision, look.debt.account_id
+    if decision.state is not None and (decision.steps or decision.is_entering):
+        return False
+    if decision.lifts_suspension and debt.suspended_by(connection, account_id) == DUNNING:
+        return False
+    if decision.lifts_restriction and OVERDUE in debt.active_restrictions(connection, account_id).get(account_id, {}):
+        return False
+    return not mails.are_waiting(connection, account_id, kind=ABOUT_OVERDUE, keep=_about(decision))
+
+
+def _about(decision: Decision) -> str:
+    """What mails begin with that a decision does not make obsolete; empty where it makes all of them so."""
+    return f"{ABOUT_OVERDUE}{decision.anchor}" if decision.anchor else ""
+
+
+def _act(connection: Connection, control: Control, policy: Policy, account_id: str, *, may_be_hard: bool, now: datetime) -> list[Taken]:
+    """Take what is to be taken, on what is true in this transaction."""
+    revisions.take(connection, 0)
+    look = look_at(connection, policy, account_id, now=now)
+    decision = look.decision
+    lines = _lift(connection, control, look, now=now)
+    mails.withdraw(connection, account_id, kind=ABOUT_OVERDUE, keep=_about(decision))
+    if decision.state is None or (decision.is_hard and not may_be_hard):
+        return lines  # it became hard since nothing was asked about it: the next look does
+    taken = [step for step in decision.steps if _take(connection, control, look, step, now=now)]
+    recorded = [*([ENTER] if decision.is_entering else []), *(str(step) for step in taken)]
+    debt.record_steps(connection, account_id, policy, decision, recorded, now=now)
+    return [*lines, *(_line(look, account_id, step) for step in recorded)]
+
+
+def _take(connection: Connection, control: Control, look: Look, step: Step, *, now: datetime) -> bool:
+    """The effect of one step; False where it cannot be taken now, and stays due."""
+    decision, account_id = look.decision, look.debt.account_id
+    assert decision.state is not None  # noqa: S101 - only a decision with a state has steps
+    reason = f"{decision.amount} unpaid since {decision.anchor}"
+    match step.kind:
+        case StepKind.MAIL:
+            about = f"{_about(decision)}:{decision.round}:{decision.state.name}"
+            values = _letter(connection, control, account_id, decision.claims, decision.amount) | {
+                "due_date": str(decision.anchor),
+                "days_overdue": (decision.today - decision.anchor).days if decision.anchor else 0,
+            }
+            write_mail(connection, account_id, step.template, language=look.terms.language, about=about, values=values, now=now)
+        case StepKind.RESTRICT:
+            impose(connection, account_id, OVERDUE, reason=reason, now=now)
+        case StepKind.SUSPEND:
+            state = lifecycle.load(connection, account_id).state
+            if not may_move(state, AccountState.SUSPENDED):
+                return False
+            lifecycle.move(connection, account_id, AccountState.SUSPENDED, reason=reason, actor=DUNNING, now=now)
+        case StepKind.HAND_OVER:
+            outbox.publish(
+                connection, [Message(event_type="debt.handed_over", subject=account_id, data=_claim_data(account_id, decision))], now=now
+            )
+        case StepKind.WRITE_OFF:
+            for claim in decision.claims:
+                give_up(connection, claim.invoice_number, now=now)
+        case StepKind.RETRY:
+            return False
+    return True
+
+
+def _lift(connection: Connection, control: Control, look: Look, *, now: datetime) -> list[Taken]:
+    """Take back what overdue debt brought, as far as it does not hold any more."""
+    decision, account_id = look.decision, look.debt.account_id
+    why = decision.reason if decision.anchor is None or decision.reason.startswith("promised") else "what is overdue is less or younger"
+    lines = []
+    was_suspended = decision.lifts_suspension and debt.suspended_by(connection, account_id) == DUNNING
+    if was_suspended:
+        to = AccountState.PAST_DUE if decision.anchor else AccountState.ACTIVE
+        lifecycle.move(connection, account_id, to, reason=why, actor=DUNNING, now=now)
+        lines.append(_line(look, account_id, "resume"))
+    was_restricted = decision.lifts_restriction and lift(connection, account_id, OVERDUE, reason=why, now=now)
+    if was_restricted:
+        lines.append(_line(look, account_id, "unrestrict"))
+    if (was_suspended or was_restricted) and decision.anchor is None:
+        number = lifecycle.load(connection, account_id).changes
+        values = _letter(connection, control, account_id, (), decision.amount) | {"was_suspended": was_suspended}
+        about = f"{ABOUT_RECOVERY}{decision.today}:{number}"
+        write_mail(connection, account_id, "recovered", language=look.terms.language, about=about, values=values, now=now)
+    return lines
+
+
+def impose(connection: Connection, account_id: str, cause: str, *, reason: str, now: datetime) -> int:
+    """Restrict an account for a cause, and tell others where it was free before; as store.debt.restrict."""
+    is_first = not debt.active_restrictions(connection, account_id)
+    number = debt.restrict(connection, account_id, cause, reason=reason, now=now)
+    if number and is_first:
+        data = {"account_id": account_id, "cause": cause, "reason": reason}
+        outbox.publish(connection, [Message(event_type="account.restricted", subject=account_id, data=data)], now=now)
+    return number
+
+
+def lift(connection: Connection, account_id: str, cause: str, *, reason: str, now: datetime) -> bool:
+    """Lift a restriction, and tell others where nothing restricts the account any more; whether there was one."""
+    if not debt.unrestrict(connection, account_id, cause, now=now):
+        return False
+    if not debt.active_restrictions(connection, account_id):
+        data = {"account_id": account_id, "cause": cause, "reason": reason}
+        outbox.publish(connection, [Message(event_type="account.unrestricted", subject=account_id, data=data)], now=now)
+    return True
+
+
+def _doubt(control: Control, look: Look, *, now: datetime) -> str:
+    """Why what looks unpaid may be paid; empty where nothing speaks for it. Asks gateways about each document."""
+    claims = look.decision.claims
+    for claim in claims:
+        with control.store.reading() as connection:
+            last = payments.last_payment(connection, claim.invoice_id)
+        if last is None:
+            continue
+        try:
+            follow_invoice(control, last.gateway, claim.invoice_id, now=now)
+        except StoreError:
+            raise
+        except MeterhouseError as error:
+            return f"{last.gateway} could not be asked about {claim.invoice_number}: {error}"
+    sums = {claim.open.minor for claim in claims} | {look.decision.amount.minor}
+    with control.store.reading() as connection:
+        mine = select(accounts.c.name, accounts.c.legal_name).where(accounts.c.account_id == look.debt.account_id)
+        row = connection.execute(mine).one()
+        names = {str(text).casefold() for text in (row.name, row.legal_name) if text}
+        nobodys = select(bank_receipts).where(bank_receipts.c.invoice_id == "", bank_receipts.c.currency_code == look.debt.currency_code)
+        for row in connection.execute(nobodys):
+            is_theirs = row.amount_minor in sums or row.payer.casefold() in names
+            if is_theirs and not row.surplus_minor:
+                return f"bank receipt {row.receipt_id} waits and may be theirs; assign it"
+    return ""
+
+
+def _retry(control: Control, policy: Policy, account_id: str, *, now: datetime) -> list[Taken]:
+    """Charge declined cards again whose time has come."""
+    with control.store.reading() as connection:
+        look = look_at(connection, policy, account_id, now=now)
+        if not look.decision.retries:
+            return []  # a last look found the payment
+        gateway: str = connection.execute(select(accounts.c.gateway).where(accounts.c.account_id == account_id)).scalar_one()
+        due = [claim.invoice_id for claim in look.decision.claims if _is_due(connection, policy, account_id, gateway, claim, now=now)]
+    outcomes = push.retry(control, due, now=now)
+    control.reached("dunning.retry")
+    return [_retry_line(look, account_id, outcome) for outcome in outcomes]
+
+
+def _is_due(connection: Connection, policy: Policy, account_id: str, gateway: str, claim: Claim, *, now: datetime) -> bool:
+    customer = payments.find_customer(connection, account_id, gateway) if gateway else None
+    last = payments.last_payment(connection, claim.invoice_id)
+    if customer is None or not customer.payment_method_id or last is None or last.status is not PaymentStatus.DECLINED:
+        return False
+    mine = select(payments_table).where(
+        payments_table.c.invoice_id == claim.invoice_id, payments_table.c.status == PaymentStatus.DECLINED.value
+    )
+    tries = [
+        DeclinedTry(at=row.updated_at, code=row.reason_code, payment_method_id=row.payment_method_id)
+        for row in connection.execute(mine.order_by(payments_table.c.attempt))
+    ]
+    at = next_retry(policy.retry, tries, payment_method_id=customer.payment_method_id)
+    return at is not None and at <= now
+
+
+def _retry_line(look: Look, account_id: str, outcome: PushOutcome) -> Taken:
+    result = "taken" if outcome.result is PushResult.PAID else f"{outcome.result}: {outcome.reason_code}"
+    return replace(_line(look, account_id, StepKind.RETRY.value), amount=outcome.amount, result=result)
+
+
+def _line(look: Look, account_id: str, step: str, *, result: str = "taken") -> Taken:
+    decision = look.decision
+    return Taken(
+        account_id=account_id,
+        anchor_date=decision.anchor,
+        days_overdue=decision.days_overdue,
+        state=decision.state.name if decision.state else "",
+        step=step,
+        amount=decision.amount,
+        result=result,
+    )
+
+
+def _letter(connection: Connection, control: Control, account_id: str, claims: Sequence[Claim], amount: Money) -> dict[str, Any]:
+    """What every mail may name."""
+    row = connection.execute(select(accounts.c.name, accounts.c.legal_name).where(accounts.c.account_id == account_id)).one()
+    return {
+        "name": " ".join((row.legal_name or row.name).split()),
+        "amount": str(amount),
+        "claims": [
+            {"invoice_number": claim.invoice_number, "amount": str(claim.open), "due_date": claim.due_date.isoformat()} for claim in claims
+        ],
+        "pay_url": control.settings.pay_url,
+        "seller": control.settings.seller_legal_name,
+    }
+
+
+def _claim_data(account_id: str, decision: Decision) -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "currency_code": decision.amount.currency_code,
+        "amount": format(decision.amount.amount, "f"),
+        "claims": [
+            {"invoice_number": claim.invoice_number, "due_date": claim.due_date.isoformat(), "amount": format(claim.open.amount, "f")}
+            for claim in decision.claims
+        ],
+    }
