@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from control.bootstrap import Control
-from control.domain.debt import AccountDebt, Claim, start_of
+from control.domain.debt import AccountDebt, Claim, Position, start_of
 from control.domain.dunning import ENTER, Decision, Policy, Step, StepKind, decide
 from control.domain.lifecycle import AccountState, may_move
 from control.domain.money import Money
@@ -61,6 +61,7 @@ class Look:
 
     debt: AccountDebt
     terms: DebtTerms
+    position: Position  # at the look
     decision: Decision
 
 
@@ -70,16 +71,17 @@ def look_at(connection: Connection, policy: Policy, account_id: str, *, now: dat
     terms = debt.load_terms(connection, account_id)
     today = now.astimezone(UTC).date()
     midnight = start_of(today)
+    # Bounds are exclusive, and instants cut to milliseconds: what was written at `now` counts.
+    position = found.position(before=now + RESOLUTION, today=today)
     decision = decide(
         policy,
         start=found.position(before=midnight, today=today, counts_under_way=False),
-        # Exclusive bounds, and instants of a millisecond: what was written at `now` counts.
-        now=found.position(before=max(now, midnight).replace(microsecond=now.microsecond // 1000 * 1000) + RESOLUTION, today=today),
+        now=position,
         progress=debt.load_progress(connection, account_id),
         today=today,
         grace_days=terms.grace_days,
     )
-    return Look(debt=found, terms=terms, decision=decision)
+    return Look(debt=found, terms=terms, position=position, decision=decision)
 
 
 def run_dunning(control: Control, policy: Policy, *, now: datetime) -> list[Taken]:
@@ -156,7 +158,7 @@ def _take(connection: Connection, control: Control, look: Look, step: Step, *, n
     match step.kind:
         case StepKind.MAIL:
             about = f"{_about(decision)}:{decision.round}:{decision.state.name}"
-            values = _letter(connection, control, account_id, decision.claims, decision.amount) | {
+            values = letter(connection, control, account_id, decision.claims, decision.amount) | {
                 "due_date": str(decision.anchor),
                 "days_overdue": (decision.today - decision.anchor).days if decision.anchor else 0,
             }
@@ -195,7 +197,7 @@ def _lift(connection: Connection, control: Control, look: Look, *, now: datetime
         lines.append(_line(look, account_id, "unrestrict"))
     if (was_suspended or was_restricted) and decision.anchor is None:
         number = lifecycle.load(connection, account_id).changes
-        values = _letter(connection, control, account_id, (), decision.amount) | {"was_suspended": was_suspended}
+        values = letter(connection, control, account_id, (), decision.amount) | {"was_suspended": was_suspended}
         about = f"{ABOUT_RECOVERY}{decision.today}:{number}"
         write_mail(connection, account_id, "recovered", language=look.terms.language, about=about, values=values, now=now)
     return lines
@@ -295,7 +297,7 @@ def _line(look: Look, account_id: str, step: str, *, result: str = "taken") -> T
     )
 
 
-def _letter(connection: Connection, control: Control, account_id: str, claims: Sequence[Claim], amount: Money) -> dict[str, Any]:
+def letter(connection: Connection, control: Control, account_id: str, claims: Sequence[Claim], amount: Money) -> dict[str, Any]:
     """What every mail may name."""
     row = connection.execute(select(accounts.c.name, accounts.c.legal_name).where(accounts.c.account_id == account_id)).one()
     return {

@@ -331,6 +331,13 @@ def accounts_to_look_at(connection: Connection, today: date, *, actor: str) -> l
     return sorted(found)
 
 
+def accounts_with_claims(connection: Connection) -> set[str]:
+    """Accounts with a document that asks for money and is not settled or given up."""
+    asks = invoices.c.kind.in_([Kind.INVOICE.value, Kind.DEBIT_NOTE.value])
+    is_open = invoices.c.status.in_([status.value for status in PUSHABLE])
+    return set(connection.execute(select(invoices.c.account_id).where(asks, is_open).distinct()).scalars())
+
+
 def suspended_by(connection: Connection, account_id: str) -> str:
     """Who suspended an account that is suspended now; empty where it is not."""
     latest = (account_changes.c.account_id == billing_accounts.c.account_id) & (account_changes.c.number == billing_accounts.c.changes)

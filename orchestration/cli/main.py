@@ -23,6 +23,7 @@ from orchestration.cli import (
     bench,
     billing,
     catalog,
+    debt,
     demo,
     kafka,
     keys,
@@ -47,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, ledger, keys, kafka, backup, bench,
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, ledger, debt, keys, kafka, backup, bench,
 ):  # fmt: skip
     module.register(app)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -229,7 +228,7 @@ def killing(control: Control) -> Iterator[list[str]]:
             raise KeyboardInterrupt(step)
 
     object.__setattr__(control, "reached", reached)
-    yield pending
+    return pending
 
 
 def test_killed_right_after_it_acted_and_repeated_it_acts_once(control: Control, killing: list[str]) -> None:
