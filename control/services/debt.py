@@ -16,7 +16,7 @@ from control.domain.dunning import Policy
 from control.domain.dunning_replay import Difference, ReplayedStep, compare, replay
 from control.domain.money import Money
 from control.services.dunning import Look, look_at
-from control.store import debt, lifecycle, mails
+from control.store import agreements, debt, lifecycle, mails
 from control.store.tables import billing_accounts
 
 
@@ -50,7 +50,7 @@ def list_debts(control: Control, policy: Policy, account_id: str | None = None, 
         if account_id is not None:
             lifecycle.load(connection, account_id)
         states = {str(row.account_id): str(row.state) for row in connection.execute(select(billing_accounts))}
-        restricted = debt.active_restrictions(connection)
+        restricted = agreements.active_restrictions(connection)
         wanted = [account_id] if account_id else sorted(debt.accounts_with_claims(connection) | set(restricted))
         return [
             DebtView(
@@ -112,7 +112,7 @@ def what_if(control: Control, *, active: Policy, candidate: Policy, first: date 
     """
     with control.store.reading() as connection:
         debts = debt.load_debts(connection)
-        terms = debt.all_terms(connection)
+        terms = agreements.all_terms(connection)
     grace: Mapping[str, int] = {account_id: one.grace_days for account_id, one in terms.items()}
     due_dates = [document.due_date for one in debts.values() for document in one.documents.values() if document.is_claim]
     start = first or (min(due_dates) + timedelta(days=1) if due_dates else last)

@@ -7,32 +7,26 @@ hurts, gateways are asked what they know, and money that waits on our bank accou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from control.bootstrap import Control
-from control.domain.debt import AccountDebt, Claim, Position, start_of
+from control.domain.debt import AccountDebt, Position, start_of
 from control.domain.dunning import ENTER, Decision, Policy, Step, StepKind, decide
 from control.domain.lifecycle import AccountState, may_move
 from control.domain.money import Money
 from control.domain.payments import PushOutcome, PushResult
-from control.domain.retries import DeclinedTry, next_retry
-from control.domain.status import PaymentStatus
-from control.errors import StoreError
-from control.services import push
-from control.services.follow import follow_invoice
+from control.services.last_look import doubt
 from control.services.mail import write_mail
+from control.services.restrictions import impose, letter, lift
+from control.services.retries import retry_cards
 from control.services.write_off import give_up
-from control.store import debt, lifecycle, mails, outbox, payments, revisions
-from control.store.debt import OVERDUE, DebtTerms
+from control.store import agreements, debt, lifecycle, mails, outbox, revisions
+from control.store.agreements import OVERDUE, DebtTerms
 from control.store.outbox import Message
-from control.store.tables import accounts, bank_receipts
-from control.store.tables import payments as payments_table
-from warehouse.errors import MeterhouseError
 
 # Who acts, in histories of accounts: only what it suspended itself is resumed by itself.
 DUNNING = "dunning"
@@ -68,7 +62,7 @@ class Look:
 def look_at(connection: Connection, policy: Policy, account_id: str, *, now: datetime) -> Look:
     """Decide about one account; changes nothing."""
     found = debt.load_debts(connection, account_id)[account_id]
-    terms = debt.load_terms(connection, account_id)
+    terms = agreements.load_terms(connection, account_id)
     today = now.astimezone(UTC).date()
     midnight = start_of(today)
     # Bounds are exclusive, and instants cut to milliseconds: what was written at `now` counts.
@@ -107,8 +101,8 @@ def dun(control: Control, policy: Policy, account_id: str, *, now: datetime) -> 
         look = look_at(connection, policy, account_id, now=now)
         if not look.decision.retries and _is_idle(connection, look):
             return []
-    if look.decision.is_hard and (doubt := _doubt(control, look, now=now)):
-        return [_line(look, account_id, str(step), result=f"kept back: {doubt}") for step in look.decision.steps]
+    if look.decision.is_hard and (why := doubt(control, look.debt, look.decision, now=now)):
+        return [_line(look, account_id, str(step), result=f"kept back: {why}") for step in look.decision.steps]
     lines = control.store.transact(
         lambda connection: _act(connection, control, policy, account_id, may_be_hard=look.decision.is_hard, now=now)
     )
@@ -125,7 +119,7 @@ def _is_idle(connection: Connection, look: Look) -> bool:
         return False
     if decision.lifts_suspension and debt.suspended_by(connection, account_id) == DUNNING:
         return False
-    if decision.lifts_restriction and OVERDUE in debt.active_restrictions(connection, account_id).get(account_id, {}):
+    if decision.lifts_restriction and OVERDUE in agreements.active_restrictions(connection, account_id).get(account_id, {}):
         return False
     return not mails.are_waiting(connection, account_id, kind=ABOUT_OVERDUE, keep=_about(decision))
 
@@ -203,80 +197,15 @@ def _lift(connection: Connection, control: Control, look: Look, *, now: datetime
     return lines
 
 
-def impose(connection: Connection, account_id: str, cause: str, *, reason: str, now: datetime) -> int:
-    """Restrict an account for a cause, and tell others where it was free before; as store.debt.restrict."""
-    is_first = not debt.active_restrictions(connection, account_id)
-    number = debt.restrict(connection, account_id, cause, reason=reason, now=now)
-    if number and is_first:
-        data = {"account_id": account_id, "cause": cause, "reason": reason}
-        outbox.publish(connection, [Message(event_type="account.restricted", subject=account_id, data=data)], now=now)
-    return number
-
-
-def lift(connection: Connection, account_id: str, cause: str, *, reason: str, now: datetime) -> bool:
-    """Lift a restriction, and tell others where nothing restricts the account any more; whether there was one."""
-    if not debt.unrestrict(connection, account_id, cause, now=now):
-        return False
-    if not debt.active_restrictions(connection, account_id):
-        data = {"account_id": account_id, "cause": cause, "reason": reason}
-        outbox.publish(connection, [Message(event_type="account.unrestricted", subject=account_id, data=data)], now=now)
-    return True
-
-
-def _doubt(control: Control, look: Look, *, now: datetime) -> str:
-    """Why what looks unpaid may be paid; empty where nothing speaks for it. Asks gateways about each document."""
-    claims = look.decision.claims
-    for claim in claims:
-        with control.store.reading() as connection:
-            last = payments.last_payment(connection, claim.invoice_id)
-        if last is None:
-            continue
-        try:
-            follow_invoice(control, last.gateway, claim.invoice_id, now=now)
-        except StoreError:
-            raise
-        except MeterhouseError as error:
-            return f"{last.gateway} could not be asked about {claim.invoice_number}: {error}"
-    sums = {claim.open.minor for claim in claims} | {look.decision.amount.minor}
-    with control.store.reading() as connection:
-        mine = select(accounts.c.name, accounts.c.legal_name).where(accounts.c.account_id == look.debt.account_id)
-        row = connection.execute(mine).one()
-        names = {str(text).casefold() for text in (row.name, row.legal_name) if text}
-        nobodys = select(bank_receipts).where(bank_receipts.c.invoice_id == "", bank_receipts.c.currency_code == look.debt.currency_code)
-        for row in connection.execute(nobodys):
-            is_theirs = row.amount_minor in sums or row.payer.casefold() in names
-            if is_theirs and not row.surplus_minor:
-                return f"bank receipt {row.receipt_id} waits and may be theirs; assign it"
-    return ""
-
-
 def _retry(control: Control, policy: Policy, account_id: str, *, now: datetime) -> list[Taken]:
     """Charge declined cards again whose time has come."""
     with control.store.reading() as connection:
         look = look_at(connection, policy, account_id, now=now)
-        if not look.decision.retries:
-            return []  # a last look found the payment
-        gateway: str = connection.execute(select(accounts.c.gateway).where(accounts.c.account_id == account_id)).scalar_one()
-        due = [claim.invoice_id for claim in look.decision.claims if _is_due(connection, policy, account_id, gateway, claim, now=now)]
-    outcomes = push.retry(control, due, now=now)
+    if not look.decision.retries:
+        return []  # a last look found the payment
+    outcomes = retry_cards(control, policy.retry, account_id, look.decision.claims, now=now)
     control.reached("dunning.retry")
     return [_retry_line(look, account_id, outcome) for outcome in outcomes]
-
-
-def _is_due(connection: Connection, policy: Policy, account_id: str, gateway: str, claim: Claim, *, now: datetime) -> bool:
-    customer = payments.find_customer(connection, account_id, gateway) if gateway else None
-    last = payments.last_payment(connection, claim.invoice_id)
-    if customer is None or not customer.payment_method_id or last is None or last.status is not PaymentStatus.DECLINED:
-        return False
-    mine = select(payments_table).where(
-        payments_table.c.invoice_id == claim.invoice_id, payments_table.c.status == PaymentStatus.DECLINED.value
-    )
-    tries = [
-        DeclinedTry(at=row.updated_at, code=row.reason_code, payment_method_id=row.payment_method_id)
-        for row in connection.execute(mine.order_by(payments_table.c.attempt))
-    ]
-    at = next_retry(policy.retry, tries, payment_method_id=customer.payment_method_id)
-    return at is not None and at <= now
 
 
 def _retry_line(look: Look, account_id: str, outcome: PushOutcome) -> Taken:
@@ -295,20 +224,6 @@ def _line(look: Look, account_id: str, step: str, *, result: str = "taken") -> T
         amount=decision.amount,
         result=result,
     )
-
-
-def letter(connection: Connection, control: Control, account_id: str, claims: Sequence[Claim], amount: Money) -> dict[str, Any]:
-    """What every mail may name."""
-    row = connection.execute(select(accounts.c.name, accounts.c.legal_name).where(accounts.c.account_id == account_id)).one()
-    return {
-        "name": " ".join((row.legal_name or row.name).split()),
-        "amount": str(amount),
-        "claims": [
-            {"invoice_number": claim.invoice_number, "amount": str(claim.open), "due_date": claim.due_date.isoformat()} for claim in claims
-        ],
-        "pay_url": control.settings.pay_url,
-        "seller": control.settings.seller_legal_name,
-    }
 
 
 def _claim_data(account_id: str, decision: Decision) -> dict[str, Any]:

@@ -22,10 +22,11 @@ from control.domain.payments import BANK_TRANSFER
 from control.domain.prepayment import Exposure, Limits, exposure, judge
 from control.services import push
 from control.services.customers import load_account
-from control.services.dunning import RESOLUTION, impose, letter, lift
+from control.services.dunning import RESOLUTION
 from control.services.mail import write_mail
-from control.store import debt, journal, mails, revisions
-from control.store.debt import CREDIT_LIMIT, PREPAID, DebtTerms
+from control.services.restrictions import impose, letter, lift
+from control.store import agreements, debt, journal, mails, revisions
+from control.store.agreements import CREDIT_LIMIT, PREPAID, DebtTerms
 from control.store.tables import bank_receipts
 from warehouse.errors import InputError, RefusedError
 from warehouse.settings import Settings
@@ -65,8 +66,8 @@ def check_limits(control: Control, policy: Policy, drafts: Mapping[str, Money], 
         RefusedError: a push goes on, which would draw the same invoices.
     """
     with control.store.reading() as connection:
-        terms = debt.all_terms(connection)
-        restricted = debt.active_restrictions(connection)
+        terms = agreements.all_terms(connection)
+        restricted = agreements.active_restrictions(connection)
     by_limit = {one for one, causes in restricted.items() if {CREDIT_LIMIT, PREPAID} & set(causes)}
     lines = []
     for account_id in sorted(set(terms) | by_limit):

@@ -16,8 +16,8 @@ from control.domain.status import PUSHABLE
 from control.mail import languages
 from control.services.customers import load_account
 from control.services.dunning import RESOLUTION
-from control.store import debt, lifecycle, revisions
-from control.store.debt import DebtTerms
+from control.store import agreements, debt, lifecycle, revisions
+from control.store.agreements import DebtTerms
 from control.store.documents import load_documents
 from control.store.tables import invoices
 from warehouse.errors import InputError, RefusedError
@@ -73,7 +73,7 @@ def make_promise(
         if promised.currency_code != account.currency_code or not 0 < promised.minor <= overdue.minor:
             raise RefusedError(f"{overdue} is overdue on account {account_id}; a promise is above zero and at most that, not {promised}")
         promise = Promise(promise_id="", account_id=account_id, amount=promised, promised_for=promised_for, made_at=now, actor=actor)
-        return debt.add_promise(connection, promise)
+        return agreements.add_promise(connection, promise)
 
     return control.store.transact(work)
 
@@ -84,7 +84,7 @@ def withdraw_promise(control: Control, promise_id: str, *, now: datetime) -> Non
     Raises:
         InputError: there is none of that id that runs.
     """
-    if not control.store.transact(lambda connection: debt.withdraw_promise(connection, promise_id, now=now)):
+    if not control.store.transact(lambda connection: agreements.withdraw_promise(connection, promise_id, now=now)):
         raise InputError(f"no promise {promise_id!r} that could be withdrawn; `meterhouse debt promises` lists them")
 
 
@@ -92,7 +92,7 @@ def list_promises(control: Control, account_id: str | None = None, *, now: datet
     """Promises, oldest first, with how they stand."""
     today = now.astimezone(UTC).date()
     with control.store.reading() as connection:
-        promises = debt.load_promises(connection, account_id)
+        promises = agreements.load_promises(connection, account_id)
         debts = {one: debt.load_debts(connection, one)[one] for one in sorted({promise.account_id for promise in promises})}
     return [
         PromiseView(promise=promise, status=debts[promise.account_id].status(promise, before=now + RESOLUTION, today=today))
@@ -114,7 +114,7 @@ def hold_claim(control: Control, invoice_number: str, *, reason: str, actor: str
         invoice = _document(connection, invoice_number)
         if invoice.status not in PUSHABLE or invoice.open.minor <= 0:
             raise RefusedError(f"{invoice_number} is {invoice.status} with {invoice.open} open: there is nothing to hold")
-        debt.place_hold(connection, invoice.invoice_id, reason=reason.strip(), actor=actor, now=now)
+        agreements.place_hold(connection, invoice.invoice_id, reason=reason.strip(), actor=actor, now=now)
         return invoice
 
     return control.store.transact(work)
@@ -130,7 +130,7 @@ def release_claim(control: Control, invoice_number: str, *, now: datetime) -> Is
 
     def work(connection: Connection) -> IssuedInvoice:
         invoice = _document(connection, invoice_number)
-        if not debt.lift_hold(connection, invoice.invoice_id, now=now):
+        if not agreements.lift_hold(connection, invoice.invoice_id, now=now):
             raise RefusedError(f"{invoice_number} is not held")
         return invoice
 
@@ -145,7 +145,7 @@ def show_terms(control: Control, account_id: str) -> DebtTerms:
     """
     with control.store.reading() as connection:
         lifecycle.load(connection, account_id)
-        return debt.load_terms(connection, account_id)
+        return agreements.load_terms(connection, account_id)
 
 
 def set_terms(control: Control, terms: DebtTerms, *, actor: str, now: datetime) -> DebtTerms:
@@ -165,7 +165,7 @@ def set_terms(control: Control, terms: DebtTerms, *, actor: str, now: datetime) 
         for amount in (terms.credit_limit, terms.prepaid_minimum):
             if amount is not None and (amount.currency_code != account.currency_code or amount.minor < 0):
                 raise InputError(f"{amount} is no limit of account {account.account_id}, which pays in {account.currency_code}")
-        debt.save_terms(connection, terms, currency_code=account.currency_code, actor=actor, now=now)
+        agreements.save_terms(connection, terms, currency_code=account.currency_code, actor=actor, now=now)
         return terms
 
     return control.store.transact(work)

@@ -13,7 +13,7 @@ from control.bootstrap import Control
 from control.services.accounts import upsert_accounts
 from control.services.dunning_policy import STANDARD, read_policy
 from control.services.promises import hold_claim, make_promise, set_terms
-from control.store.debt import DebtTerms
+from control.store.agreements import DebtTerms
 from orchestration.dunning import run_debt
 from tests.contract.fake_gateway import FakeGateway
 from tests.control_bench.builders import NOW, a_draft, an_account, given_invoices, usd

@@ -22,8 +22,8 @@ from control.services.prepayment import check_limits, prepay
 from control.services.promises import hold_claim, list_promises, make_promise, release_claim, set_terms, show_terms, withdraw_promise
 from control.services.show import show_invoice
 from control.services.verify import verify_ledger
-from control.store import debt, mails
-from control.store.debt import DebtTerms
+from control.store import agreements, mails
+from control.store.agreements import DebtTerms
 from control.testing.debt import simulate
 from tests.control_bench.builders import NOW, a_credit_note, a_draft, a_receipt, an_account, given_invoices, usd
 from tests.control_bench.dunning import DUE, POLICY, at, look_daily, pay, state
@@ -149,7 +149,7 @@ def test_who_uses_more_than_the_credit_limit_is_restricted_until_part_is_paid(de
     assert (line.limit, line.step) == ("credit_limit", "restrict")
     assert [line.step for line in check_limits(debtor, POLICY, drafts, now=at(-8))] == [""]
     with debtor.store.reading() as connection:
-        assert debt.active_restrictions(connection) == {"acc-1": {"credit_limit": "150.01 USD used of a credit limit of 150.00 USD"}}
+        assert agreements.active_restrictions(connection) == {"acc-1": {"credit_limit": "150.01 USD used of a credit limit of 150.00 USD"}}
         assert [row["template"] for row in mails.list_mails(connection)] == ["credit_limit"]
     pay(debtor, 100, day=-7)
     assert [line.step for line in check_limits(debtor, POLICY, drafts, now=at(-7))] == ["unrestrict"]
