@@ -9,8 +9,9 @@ from clickhouse_connect.driver.client import Client
 
 from control.bootstrap import Control
 from control.domain.dunning import Policy
-from control.services.dunning import Taken, run_dunning
+from control.services.dunning import run_dunning
 from control.services.dunning_policy import active_policy
+from control.services.looks import Taken
 from control.services.mail import Mailed, send_mails
 from control.services.prepayment import LimitLine, check_limits, month_to_date
 from control.services.publish import publish

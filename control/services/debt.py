@@ -15,7 +15,7 @@ from control.domain.debt import Claim
 from control.domain.dunning import Policy
 from control.domain.dunning_replay import Difference, ReplayedStep, compare, replay
 from control.domain.money import Money
-from control.services.dunning import Look, look_at
+from control.services.looks import Look, look_at
 from control.store import agreements, debt, lifecycle, mails
 from control.store.tables import billing_accounts
 

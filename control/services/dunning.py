@@ -7,75 +7,26 @@ hurts, gateways are asked what they know, and money that waits on our bank accou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from control.bootstrap import Control
-from control.domain.debt import AccountDebt, Position, start_of
-from control.domain.dunning import ENTER, Decision, Policy, Step, StepKind, decide
+from control.domain.dunning import ENTER, Decision, Policy, Step, StepKind
 from control.domain.lifecycle import AccountState, may_move
-from control.domain.money import Money
 from control.domain.payments import PushOutcome, PushResult
 from control.services.last_look import doubt
+from control.services.looks import ABOUT_OVERDUE, DUNNING, Look, Taken, about_of, line_of, look_at
 from control.services.mail import write_mail
-from control.services.restrictions import impose, letter, lift
+from control.services.recovery import is_idle, lift_overdue
+from control.services.restrictions import impose, letter
 from control.services.retries import retry_cards
 from control.services.write_off import give_up
-from control.store import agreements, debt, lifecycle, mails, outbox, revisions
-from control.store.agreements import OVERDUE, DebtTerms
+from control.store import debt, lifecycle, mails, outbox, revisions
+from control.store.agreements import OVERDUE
 from control.store.outbox import Message
-
-# Who acts, in histories of accounts: only what it suspended itself is resumed by itself.
-DUNNING = "dunning"
-# What instants in the store are cut to.
-RESOLUTION = timedelta(milliseconds=1)
-# Kinds of `about` of mails.
-ABOUT_OVERDUE, ABOUT_RECOVERY = "overdue:", "recovered:"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Taken:
-    """One line of a run's report. `result` is `taken`, or why not."""
-
-    account_id: str
-    anchor_date: date | None
-    days_overdue: int
-    state: str
-    step: str
-    amount: Money
-    result: str = "taken"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """A decision with what it was made on."""
-
-    debt: AccountDebt
-    terms: DebtTerms
-    position: Position  # at the look
-    decision: Decision
-
-
-def look_at(connection: Connection, policy: Policy, account_id: str, *, now: datetime) -> Look:
-    """Decide about one account; changes nothing."""
-    found = debt.load_debts(connection, account_id)[account_id]
-    terms = agreements.load_terms(connection, account_id)
-    today = now.astimezone(UTC).date()
-    midnight = start_of(today)
-    # Bounds are exclusive, and instants cut to milliseconds: what was written at `now` counts.
-    position = found.position(before=now + RESOLUTION, today=today)
-    decision = decide(
-        policy,
-        start=found.position(before=midnight, today=today, counts_under_way=False),
-        now=position,
-        progress=debt.load_progress(connection, account_id),
-        today=today,
-        grace_days=terms.grace_days,
-    )
-    return Look(debt=found, terms=terms, position=position, decision=decision)
 
 
 def run_dunning(control: Control, policy: Policy, *, now: datetime) -> list[Taken]:
@@ -99,10 +50,10 @@ def dun(control: Control, policy: Policy, account_id: str, *, now: datetime) -> 
     """Look at one account and act on it."""
     with control.store.reading() as connection:
         look = look_at(connection, policy, account_id, now=now)
-        if not look.decision.retries and _is_idle(connection, look):
+        if not look.decision.retries and is_idle(connection, look):
             return []
     if look.decision.is_hard and (why := doubt(control, look.debt, look.decision, now=now)):
-        return [_line(look, account_id, str(step), result=f"kept back: {why}") for step in look.decision.steps]
+        return [line_of(look, account_id, str(step), result=f"kept back: {why}") for step in look.decision.steps]
     lines = control.store.transact(
         lambda connection: _act(connection, control, policy, account_id, may_be_hard=look.decision.is_hard, now=now)
     )
@@ -112,36 +63,19 @@ def dun(control: Control, policy: Policy, account_id: str, *, now: datetime) -> 
     return lines
 
 
-def _is_idle(connection: Connection, look: Look) -> bool:
-    """Whether there is nothing to write about an account."""
-    decision, account_id = look.decision, look.debt.account_id
-    if decision.state is not None and (decision.steps or decision.is_entering):
-        return False
-    if decision.lifts_suspension and debt.suspended_by(connection, account_id) == DUNNING:
-        return False
-    if decision.lifts_restriction and OVERDUE in agreements.active_restrictions(connection, account_id).get(account_id, {}):
-        return False
-    return not mails.are_waiting(connection, account_id, kind=ABOUT_OVERDUE, keep=_about(decision))
-
-
-def _about(decision: Decision) -> str:
-    """What mails begin with that a decision does not make obsolete; empty where it makes all of them so."""
-    return f"{ABOUT_OVERDUE}{decision.anchor}" if decision.anchor else ""
-
-
 def _act(connection: Connection, control: Control, policy: Policy, account_id: str, *, may_be_hard: bool, now: datetime) -> list[Taken]:
     """Take what is to be taken, on what is true in this transaction."""
     revisions.take(connection, 0)
     look = look_at(connection, policy, account_id, now=now)
     decision = look.decision
-    lines = _lift(connection, control, look, now=now)
-    mails.withdraw(connection, account_id, kind=ABOUT_OVERDUE, keep=_about(decision))
+    lines = lift_overdue(connection, control, look, now=now)
+    mails.withdraw(connection, account_id, kind=ABOUT_OVERDUE, keep=about_of(decision))
     if decision.state is None or (decision.is_hard and not may_be_hard):
         return lines  # it became hard since nothing was asked about it: the next look does
     taken = [step for step in decision.steps if _take(connection, control, look, step, now=now)]
     recorded = [*([ENTER] if decision.is_entering else []), *(str(step) for step in taken)]
     debt.record_steps(connection, account_id, policy, decision, recorded, now=now)
-    return [*lines, *(_line(look, account_id, step) for step in recorded)]
+    return [*lines, *(line_of(look, account_id, step) for step in recorded)]
 
 
 def _take(connection: Connection, control: Control, look: Look, step: Step, *, now: datetime) -> bool:
@@ -151,7 +85,7 @@ def _take(connection: Connection, control: Control, look: Look, step: Step, *, n
     reason = f"{decision.amount} unpaid since {decision.anchor}"
     match step.kind:
         case StepKind.MAIL:
-            about = f"{_about(decision)}:{decision.round}:{decision.state.name}"
+            about = f"{about_of(decision)}:{decision.round}:{decision.state.name}"
             values = letter(connection, control, account_id, decision.claims, decision.amount) | {
                 "due_date": str(decision.anchor),
                 "days_overdue": (decision.today - decision.anchor).days if decision.anchor else 0,
@@ -176,27 +110,6 @@ def _take(connection: Connection, control: Control, look: Look, step: Step, *, n
     return True
 
 
-def _lift(connection: Connection, control: Control, look: Look, *, now: datetime) -> list[Taken]:
-    """Take back what overdue debt brought, as far as it does not hold any more."""
-    decision, account_id = look.decision, look.debt.account_id
-    why = decision.reason if decision.anchor is None or decision.reason.startswith("promised") else "what is overdue is less or younger"
-    lines = []
-    was_suspended = decision.lifts_suspension and debt.suspended_by(connection, account_id) == DUNNING
-    if was_suspended:
-        to = AccountState.PAST_DUE if decision.anchor else AccountState.ACTIVE
-        lifecycle.move(connection, account_id, to, reason=why, actor=DUNNING, now=now)
-        lines.append(_line(look, account_id, "resume"))
-    was_restricted = decision.lifts_restriction and lift(connection, account_id, OVERDUE, reason=why, now=now)
-    if was_restricted:
-        lines.append(_line(look, account_id, "unrestrict"))
-    if (was_suspended or was_restricted) and decision.anchor is None:
-        number = lifecycle.load(connection, account_id).changes
-        values = letter(connection, control, account_id, (), decision.amount) | {"was_suspended": was_suspended}
-        about = f"{ABOUT_RECOVERY}{decision.today}:{number}"
-        write_mail(connection, account_id, "recovered", language=look.terms.language, about=about, values=values, now=now)
-    return lines
-
-
 def _retry(control: Control, policy: Policy, account_id: str, *, now: datetime) -> list[Taken]:
     """Charge declined cards again whose time has come."""
     with control.store.reading() as connection:
@@ -210,20 +123,7 @@ def _retry(control: Control, policy: Policy, account_id: str, *, now: datetime) 
 
 def _retry_line(look: Look, account_id: str, outcome: PushOutcome) -> Taken:
     result = "taken" if outcome.result is PushResult.PAID else f"{outcome.result}: {outcome.reason_code}"
-    return replace(_line(look, account_id, StepKind.RETRY.value), amount=outcome.amount, result=result)
-
-
-def _line(look: Look, account_id: str, step: str, *, result: str = "taken") -> Taken:
-    decision = look.decision
-    return Taken(
-        account_id=account_id,
-        anchor_date=decision.anchor,
-        days_overdue=decision.days_overdue,
-        state=decision.state.name if decision.state else "",
-        step=step,
-        amount=decision.amount,
-        result=result,
-    )
+    return replace(line_of(look, account_id, StepKind.RETRY.value), amount=outcome.amount, result=result)
 
 
 def _claim_data(account_id: str, decision: Decision) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from control.domain.payments import BANK_TRANSFER
 from control.domain.prepayment import Exposure, Limits, exposure, judge
 from control.services import push
 from control.services.customers import load_account
-from control.services.dunning import RESOLUTION
+from control.services.looks import RESOLUTION
 from control.services.mail import write_mail
 from control.services.restrictions import impose, letter, lift
 from control.store import agreements, debt, journal, mails, revisions

@@ -15,7 +15,7 @@ from control.domain.money import Money
 from control.domain.status import PUSHABLE
 from control.mail import languages
 from control.services.customers import load_account
-from control.services.dunning import RESOLUTION
+from control.services.looks import RESOLUTION
 from control.store import agreements, debt, lifecycle, revisions
 from control.store.agreements import DebtTerms
 from control.store.documents import load_documents

@@ -21,6 +21,7 @@ from control.services.mail import send_mails
 from control.services.payment_methods import remind_of_expiry
 from control.services.push import WAIT_SECONDS, resume
 from control.services.receive import handle_events
+from control.services.recovery import recover
 from control.services.registry import FLOWS
 from control.store import inbox, mails, outbox, sagas
 from control.store.tables import gateway_events, payments
@@ -73,6 +74,7 @@ def work(control: Control, *, now: datetime, post: Post | None = None, wait_seco
     flows = _drive_due(control, now=now)
     receipts = apply_waiting(control, now=now)
     moved = review(control, now=now)
+    recovered = recover(control, now=now)
     reminders = remind_of_expiry(control, now=now)
     delivered = deliver(control, now=now, post=post)
     mailed = send_mails(control, now=now)
@@ -82,7 +84,7 @@ def work(control: Control, *, now: datetime, post: Post | None = None, wait_seco
         attempts_resumed=len(attempts),
         flows_driven=flows,
         receipts_applied=receipts,
-        accounts_moved=len(moved),
+        accounts_moved=len(moved) + recovered,
         reminders=reminders,
         messages_sent=delivered.sent,
         mails_sent=mailed.sent,

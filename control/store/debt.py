@@ -156,7 +156,12 @@ def accounts_to_look_at(connection: Connection, today: date, *, actor: str) -> l
     """Accounts about which a look may have something to do, by id: overdue documents, or something of `actor` still in force."""
     asks = invoices.c.kind.in_([Kind.INVOICE.value, Kind.DEBIT_NOTE.value])
     is_open = invoices.c.status.in_([status.value for status in PUSHABLE])
-    overdue = select(invoices.c.account_id).where(asks, is_open, invoices.c.due_date < today)
+    overdue = select(invoices.c.account_id).where(asks, is_open, invoices.c.due_date < today).distinct()
+    return sorted({*connection.execute(overdue).scalars(), *accounts_in_force(connection, actor=actor)})
+
+
+def accounts_in_force(connection: Connection, *, actor: str) -> list[str]:
+    """Accounts on which something that overdue debt brought is in force, by id: suspended by `actor`, restricted, mails that wait."""
     restricted = select(restrictions.c.account_id).where(restrictions.c.lifted_at == "", restrictions.c.cause == OVERDUE)
     latest = (account_changes.c.account_id == billing_accounts.c.account_id) & (account_changes.c.number == billing_accounts.c.changes)
     suspended = (
@@ -166,7 +171,7 @@ def accounts_to_look_at(connection: Connection, today: date, *, actor: str) -> l
     )
     waiting = select(mails.c.account_id).where(mails.c.status == PENDING)
     found: set[str] = set()
-    for statement in (overdue, restricted, suspended, waiting):
+    for statement in (restricted, suspended, waiting):
         found.update(connection.execute(statement.distinct()).scalars())
     return sorted(found)
 

@@ -20,6 +20,7 @@ from control.services.lifecycle import resume, suspend
 from control.services.payment_methods import save_card
 from control.services.push import push
 from control.services.show import list_payments, show_invoice
+from control.services.work import work
 from control.store import debt
 from tests.contract.fake_gateway import DECLINES_WHEN_CHARGED, PAYS, FakeGateway
 from tests.control_bench.builders import NOW, a_credit_note, a_draft, a_receipt, an_account, given_account_with_card, given_invoices
@@ -44,6 +45,20 @@ def test_who_pays_is_resumed_at_the_next_look_and_hears_of_it(control: Control) 
     assert mailed(control)[-1] == ("recovered", "pending")
     assert {status for template, status in mailed(control) if template != "recovered"} == {"withdrawn"}, "nobody is warned who paid"
     assert look_daily(control, 31, 60) == []
+
+
+def test_money_has_its_effect_with_the_next_round_of_work_long_before_the_next_look(control: Control) -> None:
+    given_debtor(control)
+    look_daily(control, 1, 30)
+    assert work(control, now=at(31, 4)).accounts_moved == 0
+    pay(control, 9_999, day=31)
+    assert work(control, now=at(31)).accounts_moved == 0, "what a part lifts is the policy's decision"
+    pay(control, 1, day=31, receipt_id="r-2")
+    assert work(control, now=at(31)).accounts_moved == 1
+    assert state(control) == AccountState.ACTIVE
+    assert {status for template, status in mailed(control) if template != "recovered"} == {"withdrawn"}
+    assert work(control, now=at(31)).accounts_moved == 0
+    assert run_dunning(control, POLICY, now=at(31)) == []
 
 
 def test_repeated_looks_change_nothing(control: Control) -> None:

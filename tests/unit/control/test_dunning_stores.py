@@ -8,8 +8,9 @@ from sqlalchemy.exc import DBAPIError
 
 from control.bootstrap import Control
 from control.domain.lifecycle import AccountState
-from control.services.dunning import DUNNING, run_dunning
+from control.services.dunning import run_dunning
 from control.services.lifecycle import account_history
+from control.services.looks import DUNNING
 from control.services.show import show_invoice
 from control.services.verify import verify_ledger
 from control.store import debt
