@@ -36,13 +36,17 @@ class DebtReport:
 
 
 def run_debt(control: Control, client: Client, settings: Settings) -> DebtReport:
-    """Dun, look at limits, send mails; shown in the warehouse also where it was cut short."""
-    policy = active_policy(control.settings)
-    now = settings.now()
+    """One round, shown in the warehouse also where it was cut short."""
     try:
-        taken = run_dunning(control, policy, now=now)
-        limits = check_limits(control, policy, month_to_date(client, settings), now=now)
-        mailed = send_mails(control, now=now)
+        return take_round(control, client, settings)
     finally:
         publish(control, client, settings)
-    return DebtReport(policy=policy, taken=taken, limits=limits, mailed=mailed)
+
+
+def take_round(control: Control, client: Client, settings: Settings) -> DebtReport:
+    """Dun, look at limits, send mails."""
+    policy = active_policy(control.settings)
+    now = settings.now()
+    taken = run_dunning(control, policy, now=now)
+    limits = check_limits(control, policy, month_to_date(client, settings), now=now)
+    return DebtReport(policy=policy, taken=taken, limits=limits, mailed=send_mails(control, now=now))
