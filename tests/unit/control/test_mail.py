@@ -97,7 +97,7 @@ def mailing(server: tuple[Inbox, int], inbox: Inbox, tmp_path: Path) -> Iterator
         yield control
 
 
-def given_mail(control: Control, template: str = "reminder", *, about: str = "overdue:1", language: str = "en") -> None:
+def given_mail(control: Control, template: str = "reminder", *, about: str = "test:1", language: str = "en") -> None:
     control.store.transact(
         lambda connection: write_mail(connection, "acc-1", template, language=language, about=about, values=VALUES, now=NOW)
     )
@@ -173,7 +173,7 @@ def test_a_busy_server_is_asked_again_and_a_definite_no_is_given_up(mailing: Con
     assert send_mails(mailing, now=NOW).put_off == 0, "not before its time"
     assert send_mails(mailing, now=NOW + timedelta(minutes=1)).sent == 1
     inbox.recipient_answers = {"ada@acme.example": "550 no such user"}
-    given_mail(mailing, about="overdue:2")
+    given_mail(mailing, about="test:2")
     assert send_mails(mailing, now=NOW).given_up == 1
     assert rows(mailing)[-1]["message"] == "the server refused all recipients (550)"
 
