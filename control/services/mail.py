@@ -6,7 +6,6 @@ goes out again under the same Message-ID. Recipients that a server refuses for g
 
 from __future__ import annotations
 
-import smtplib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,11 +100,11 @@ def _try(control: Control, hand_over: Sender, waiting: WaitingMail, *, now: date
         return ""
     try:
         remark = hand_over(message_of(mail, control.settings, at=waiting.created_at))
-    except (MailRefusedError, ValueError) as error:  # ValueError: an address that cannot stand in a header
-        reason, due_at = str(error), None
-    except (OSError, smtplib.SMTPException) as error:
+    except OSError as error:  # of SMTP, too; first, since a certificate that is not known is a ValueError as well
         reason = f"{type(error).__name__}: {error}"
         due_at = None if waiting.tries + 1 >= MAX_TRIES else now + _pause(waiting.tries)
+    except (MailRefusedError, ValueError) as error:  # ValueError: an address that cannot stand in a header
+        reason, due_at = str(error), None
     else:
         control.reached("mail.send")
         control.store.transact(lambda connection: mails.sent(connection, mail.mail_id, remark=remark, now=now))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -13,7 +15,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import ValidationError
 
 from control.bootstrap import Control
@@ -41,6 +43,12 @@ VALUES = {
 }
 
 
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    """A file: nothing here depends on the database."""
+    return fresh_sqlite(tmp_path)
+
+
 class Inbox:
     """What the server took, and how it answers: an answer for each recipient or message, else it takes it."""
 
@@ -65,11 +73,16 @@ class Inbox:
         return "250 OK"
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[Inbox, int]]:
     inbox = Inbox()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    port = free_port()
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
     yield inbox, port
@@ -218,6 +231,53 @@ def test_a_name_cannot_add_headers_or_recipients(mailing: Control, inbox: Inbox)
     ((recipients, message),) = inbox.taken
     assert recipients == ["ada@acme.example"]
     assert message["Bcc"] is None
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 and its key, signed by itself."""
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    name = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    files = ("-keyout", str(key), "-out", str(certificate))
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1", *name, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+def test_a_password_travels_by_tls_only_to_a_server_whose_certificate_is_known(
+    certificate: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logins: list[tuple[bytes, bytes]] = []
+
+    def authenticate(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: LoginPassword) -> AuthResult:
+        logins.append((login.login, login.password))
+        return AuthResult(success=login.password == b"s3cret", handled=False)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    inbox, port = Inbox(), free_port()
+    controller = Controller(
+        inbox, hostname="127.0.0.1", port=port, tls_context=context, require_starttls=True, authenticator=authenticate, auth_required=True
+    )
+    controller.start()
+    values = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_from": "billing@cloud.example", "smtp_user": "cloud"}
+    try:
+        settings = control_settings(smtp_password="wrong", **values)
+        with opened(fresh_sqlite(tmp_path), tmp_path, gateways=lambda _: FakeGateway(), settings=settings) as control:
+            upsert_accounts(control, [an_account(email="ada@acme.example")], now=NOW)
+            given_mail(control)
+            assert send_mails(control, now=NOW).put_off == 1
+            assert "CERTIFICATE_VERIFY_FAILED" in rows(control)[0]["message"]
+            assert logins == [], "nobody hears the password"
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+            assert send_mails(control, now=NOW + timedelta(hours=1)).put_off == 1
+            assert "535" in rows(control)[0]["message"]
+            object.__setattr__(control, "settings", control_settings(smtp_password="s3cret", **values))
+            assert send_mails(control, now=NOW + timedelta(hours=2)).sent == 1
+    finally:
+        controller.stop()
+    assert (logins[0], logins[-1]) == ((b"cloud", b"wrong"), (b"cloud", b"s3cret"))
+    assert len(inbox.taken) == 1
 
 
 @pytest.mark.parametrize(
