@@ -50,17 +50,18 @@ def dun(control: Control, policy: Policy, account_id: str, *, now: datetime) -> 
     """Look at one account and act on it."""
     with control.store.reading() as connection:
         look = look_at(connection, policy, account_id, now=now)
-        if not look.decision.retries and is_idle(connection, look):
-            return []
+        has_nothing_to_write = is_idle(connection, look)
+    if has_nothing_to_write:
+        return _retry(control, policy, look, now=now)
     if look.decision.is_hard and (why := doubt(control, look.debt, look.decision, now=now)):
         return [line_of(look, account_id, str(step), result=f"kept back: {why}") for step in look.decision.steps]
     lines = control.store.transact(
         lambda connection: _act(connection, control, policy, account_id, may_be_hard=look.decision.is_hard, now=now)
     )
     control.reached("dunning.act")
-    if look.decision.retries:
-        lines += _retry(control, policy, account_id, now=now)
-    return lines
+    with control.store.reading() as connection:
+        after = look_at(connection, policy, account_id, now=now)
+    return [*lines, *_retry(control, policy, after, now=now)]
 
 
 def _act(connection: Connection, control: Control, policy: Policy, account_id: str, *, may_be_hard: bool, now: datetime) -> list[Taken]:
@@ -110,12 +111,11 @@ def _take(connection: Connection, control: Control, look: Look, step: Step, *, n
     return True
 
 
-def _retry(control: Control, policy: Policy, account_id: str, *, now: datetime) -> list[Taken]:
+def _retry(control: Control, policy: Policy, look: Look, *, now: datetime) -> list[Taken]:
     """Charge declined cards again whose time has come."""
-    with control.store.reading() as connection:
-        look = look_at(connection, policy, account_id, now=now)
+    account_id = look.debt.account_id
     if not look.decision.retries:
-        return []  # a last look found the payment
+        return []
     outcomes = retry_cards(control, policy.retry, account_id, look.decision.claims, now=now)
     control.reached("dunning.retry")
     return [_retry_line(look, account_id, outcome) for outcome in outcomes]

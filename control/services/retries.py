@@ -26,14 +26,16 @@ def retry_cards(control: Control, policy: RetryPolicy, account_id: str, claims: 
     """
     with control.store.reading() as connection:
         gateway: str = connection.execute(select(accounts.c.gateway).where(accounts.c.account_id == account_id)).scalar_one()
-        due = [claim.invoice_id for claim in claims if _is_due(connection, policy, account_id, gateway, claim, now=now)]
+        customer = payments.find_customer(connection, account_id, gateway) if gateway else None
+        if customer is None or not customer.payment_method_id:
+            return []
+        due = [claim.invoice_id for claim in claims if _is_due(connection, policy, customer.payment_method_id, claim, now=now)]
     return push.retry(control, due, now=now)
 
 
-def _is_due(connection: Connection, policy: RetryPolicy, account_id: str, gateway: str, claim: Claim, *, now: datetime) -> bool:
-    customer = payments.find_customer(connection, account_id, gateway) if gateway else None
+def _is_due(connection: Connection, policy: RetryPolicy, payment_method_id: str, claim: Claim, *, now: datetime) -> bool:
     last = payments.last_payment(connection, claim.invoice_id)
-    if customer is None or not customer.payment_method_id or last is None or last.status is not PaymentStatus.DECLINED:
+    if last is None or last.status is not PaymentStatus.DECLINED:
         return False
     mine = select(payments_table).where(
         payments_table.c.invoice_id == claim.invoice_id, payments_table.c.status == PaymentStatus.DECLINED.value
@@ -42,5 +44,5 @@ def _is_due(connection: Connection, policy: RetryPolicy, account_id: str, gatewa
         DeclinedTry(at=row.updated_at, code=row.reason_code, payment_method_id=row.payment_method_id)
         for row in connection.execute(mine.order_by(payments_table.c.attempt))
     ]
-    at = next_retry(policy, tries, payment_method_id=customer.payment_method_id)
+    at = next_retry(policy, tries, payment_method_id=payment_method_id)
     return at is not None and at <= now

@@ -62,8 +62,9 @@ def load_debts(connection: Connection, account_id: str | None = None) -> dict[st
     promised: dict[str, list[Promise]] = defaultdict(list)
     for promise in load_promises(connection, account_id):
         promised[promise.account_id].append(promise)
-    pending = select(payments.c.invoice_id).where(payments.c.status == PaymentStatus.PENDING.value)
-    under_way = frozenset(str(row.invoice_id) for row in connection.execute(pending))
+    pending = select(payments.c.invoice_id).join(invoices, invoices.c.invoice_id == payments.c.invoice_id)
+    open_attempts = pending.where(payments.c.status == PaymentStatus.PENDING.value, own(invoices.c.account_id))
+    under_way = frozenset(str(row.invoice_id) for row in connection.execute(open_attempts))
     currencies = {
         str(row.account_id): str(row.currency_code)
         for row in connection.execute(_columns(accounts, "account_id", "currency_code").where(own(accounts.c.account_id)))

@@ -197,7 +197,7 @@ invoices = Table(
     Column("seller_key", Text, nullable=False),
     Column("series_number", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
     Column("period", Text, nullable=False, index=True),
     Column("adjusted_period", Text, nullable=False),
     Column("status", Text, nullable=False, index=True),
