@@ -16,6 +16,9 @@ from control.domain.documents import Kind
 from control.domain.ledger import LedgerAccount, Source
 from control.domain.money import Money
 
+# Why a claim does not count.
+DISPUTED, UNDER_WAY = "disputed by the customer", "a payment of it has no end yet"
+
 
 @dataclass(frozen=True, kw_only=True)
 class DebtDocument:
@@ -86,6 +89,7 @@ class Claim:
     due_date: date
     open: Money
     hold: str = ""
+    is_under_way: bool = False  # that is why: a payment of it has no end yet, so it may be paid in a moment or not at all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +107,10 @@ class Position:
     def overdue(self, today: date) -> tuple[Claim, ...]:
         """Claims whose due date has passed and that nothing holds."""
         return tuple(claim for claim in self.claims if claim.due_date < today and not claim.hold)
+
+    def counting_under_way(self) -> Position:
+        """The position if no payment that is under way succeeds."""
+        return replace(self, claims=tuple(replace(claim, hold="") if claim.is_under_way else claim for claim in self.claims))
 
     def anchor(self, today: date) -> date | None:
         """The earliest unpaid due date that has passed: where the clock of dunning starts. None: nothing is overdue."""
@@ -159,16 +167,16 @@ class AccountDebt:
                 # A refund note's money is on its way to the customer already.
                 credit += -minor if document.kind is Kind.CREDIT_NOTE else 0
             elif document.is_claim:
-                reason = "disputed by the customer" if invoice_id in held else ""
-                if counts_under_way and invoice_id in self.under_way:
-                    reason = reason or "a payment of it has no end yet"
+                is_disputed = invoice_id in held
+                is_under_way = counts_under_way and not is_disputed and invoice_id in self.under_way
                 claims.append(
                     Claim(
                         invoice_id=invoice_id,
                         invoice_number=document.invoice_number,
                         due_date=document.due_date,
                         open=Money(minor, self.currency_code),
-                        hold=reason,
+                        hold=DISPUTED if is_disputed else UNDER_WAY if is_under_way else "",
+                        is_under_way=is_under_way,
                     )
                 )
         states = {promise.promise_id: self._status(promise, lines, before=before, today=today) for promise in self.promises}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
-from control.domain.debt import Claim, Position
+from control.domain.debt import UNDER_WAY, Claim, Position
 from control.domain.money import Money
 from control.domain.retries import RetryPolicy
 
@@ -145,8 +145,10 @@ def decide(
         today: the UTC day of the look.
         grace_days: of this account; they are taken off the days since the anchor.
     """
-    anchor = now.anchor(today)
-    state_now = None if anchor is None else _worst(policy, now, today, grace_days)
+    # Of what has no end yet nothing follows: no step, and no lifting either.
+    owed = now.counting_under_way()
+    anchor = owed.anchor(today)
+    state_now = None if anchor is None else _worst(policy, owed, today, grace_days)
     is_free = now.promise is not None and policy.promises.resumes
     # Who had a debt written off stays where he is until it is paid after all.
     may_lift = not now.written_off
@@ -154,8 +156,8 @@ def decide(
         today=today,
         anchor=anchor,
         days_overdue=0 if anchor is None else max(_days(anchor, today, grace_days), 0),
-        amount=now.overdue_amount(today),
-        claims=now.overdue(today),
+        amount=owed.overdue_amount(today),
+        claims=owed.overdue(today),
         lifts_suspension=may_lift and (is_free or not policy.reaches(state_now, StepKind.SUSPEND)),
         lifts_restriction=may_lift and (is_free or not policy.reaches(state_now, StepKind.RESTRICT)),
     )
@@ -163,6 +165,8 @@ def decide(
         return replace(base, reason="nothing is overdue")
     if now.promise is not None:
         return replace(base, reason=f"promised for {now.promise.promised_for.isoformat()}")
+    if any(claim.is_under_way for claim in now.claims):
+        return replace(base, reason=UNDER_WAY)
     if start.anchor(today) != anchor or start.promise is not None:
         return replace(base, reason="changed today; looked at again tomorrow")
     known = progress.get(anchor, Progress())

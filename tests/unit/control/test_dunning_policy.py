@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from control.domain.ageing import ageing
 from control.domain.debt import AccountDebt, DebtDocument, Hold, LedgerLine, Promise, start_of
 from control.domain.documents import Kind
-from control.domain.dunning import ENTER, Decision, Policy, StepKind, decide
+from control.domain.dunning import ENTER, Decision, Policy, Progress, StepKind, decide
 from control.domain.dunning_policy import parse_policy
 from control.domain.dunning_replay import ReplayedStep, Standing, compare, replay
 from control.domain.ledger import LedgerAccount, Source
@@ -189,6 +190,18 @@ def test_a_promise_stops_the_steps_and_a_broken_one_takes_up_where_they_were() -
     assert after == [(32, "resume"), (32, "unrestrict"), (41, ENTER), (41, "suspend"), (41, "mail:suspended")]
     in_time = a_debt(bills, [("a", start_of(until) + timedelta(hours=20), 10_000)], promises=[promise])
     assert [step.step for step in replay(POLICY, in_time, first=FIRST + timedelta(days=33), last=FIRST + timedelta(days=90))] == []
+
+
+def test_while_a_payment_is_under_way_nothing_is_taken_and_nothing_is_lifted() -> None:
+    day = FIRST + timedelta(days=30)
+    debt = a_debt([("a", FIRST, 10_000)], [])
+    position = debt.position(before=start_of(day), today=day)
+    under_way = replace(debt, under_way={"a"}).position(before=start_of(day), today=day)
+    before = Progress(entered={"restricted": FIRST + timedelta(days=21)})
+    found = decide(POLICY, start=position, now=under_way, progress={FIRST: before}, today=day)
+    assert (found.steps, found.lifts_suspension, found.lifts_restriction) == ((), False, False)
+    assert found.reason == "a payment of it has no end yet"
+    assert decide(POLICY, start=position, now=position, progress={FIRST: before}, today=day).is_hard
 
 
 def test_grace_days_put_everything_off() -> None:
