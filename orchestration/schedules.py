@@ -23,6 +23,7 @@ from dagster import (
 from orchestration.assets.control import PUBLISHED
 from orchestration.assets.models import ModelsConfig
 from orchestration.checks import DOCUMENT_CHECKS, ChecksConfig
+from orchestration.jobs import JOBS
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -32,8 +33,6 @@ EVERY_FIVE_MINUTES = "*/5 * * * *"
 QUIET = {"console": {"config": {"log_level": "WARNING"}}}
 # After the night, before people look at dashboards.
 NIGHTLY = "10 3 * * *"
-# Gateways complete the lists of a day in the hours after it.
-AFTER_AUDIT = "40 4 * * *"
 # Not at the minute in which a tick begins.
 BETWEEN_TICKS = "2-59/5 * * * *"
 UNFINISHED = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
@@ -76,12 +75,8 @@ def jobs(*, catalog_tables: Sequence[AssetKey]) -> list[UnresolvedAssetJobDefini
             config=RunConfig(loggers=QUIET),
             description="What waits for a gateway, a bank or a receiver of events; accounts, payments and ledger to the warehouse.",
         ),
-        define_asset_job(
-            "reconcile",
-            selection=AssetSelection.assets(["control", "payments_reconciled"]),
-            description="Our payments and refunds against each gateway's lists.",
-        ),
         define_asset_job("catalog", selection=catalog, description="Apply a catalog folder."),
+        *(define_asset_job(job.name, selection=AssetSelection.assets(["control", job.asset]), description=job.description) for job in JOBS),
     ]
 
 
@@ -92,15 +87,26 @@ def tick_every_five_minutes(context: ScheduleEvaluationContext) -> RunRequest | 
     return SkipReason("the last tick still runs") if running else RunRequest()
 
 
-def schedules() -> list[ScheduleDefinition]:
-    """All schedules."""
+def schedules(*, is_on: bool) -> list[ScheduleDefinition]:
+    """All schedules.
+
+    Args:
+        is_on: whether those of jobs/ start by themselves; where not, somebody switches them on in Dagster.
+    """
     nightly = ScheduleDefinition(
         name="audit_every_night", cron_schedule=NIGHTLY, job_name="audit", default_status=DefaultScheduleStatus.RUNNING
     )
     work = ScheduleDefinition(
         name="work_every_five_minutes", cron_schedule=BETWEEN_TICKS, job_name="work", default_status=DefaultScheduleStatus.RUNNING
     )
-    reconciled = ScheduleDefinition(
-        name="reconcile_every_night", cron_schedule=AFTER_AUDIT, job_name="reconcile", default_status=DefaultScheduleStatus.RUNNING
-    )
-    return [tick_every_five_minutes, nightly, work, reconciled]
+    own = [
+        ScheduleDefinition(
+            name=f"{job.name}_schedule",
+            cron_schedule=job.cron,
+            execution_timezone="UTC",
+            job_name=job.name,
+            default_status=DefaultScheduleStatus.RUNNING if is_on else DefaultScheduleStatus.STOPPED,
+        )
+        for job in JOBS
+    ]
+    return [tick_every_five_minutes, nightly, work, *own]

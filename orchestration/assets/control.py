@@ -1,20 +1,16 @@
-"""What the control plane does by itself: pending work, reconciliation, and its accounts, payments and ledger in the warehouse."""
+"""What the control plane does every few minutes: pending work, and its accounts, payments and ledger in the warehouse."""
 
 # No postponed annotations: Dagster reads the types of configuration and resources from the functions themselves.
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
 from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, asset, multi_asset
 
 from control.services.publish import publish
-from control.services.reconcile import reconcile
-from control.services.show import gateways_in_use
 from control.services.work import work
 from orchestration.deployment import Deployment
-from warehouse.errors import RefusedError
 
 # Asset to the tables of raw that it is.
 PUBLISHED = {
@@ -22,8 +18,6 @@ PUBLISHED = {
     "payments": ("control_payments", "control_refunds", "control_payment_differences"),
     "ledger": ("control_journal",),
 }
-# Longer than a gateway takes to complete its lists, and than a week of failed runs.
-RECONCILED_DAYS = 10
 
 
 def control_assets() -> list[AssetsDefinition]:
@@ -58,28 +52,4 @@ def control_assets() -> list[AssetsDefinition]:
         for name, tables in PUBLISHED.items():
             yield MaterializeResult(asset_key=["control", name], metadata={table: sent[table] for table in tables})
 
-    @asset(
-        key=["control", "payments_reconciled"],
-        group_name="control",
-        deps=[["control", "payments"]],
-        description="Our payments and refunds against each gateway's lists: what is safe is mended, the rest fails the run.",
-    )
-    def payments_reconciled(deployment: ResourceParam[Deployment]) -> MaterializeResult[Any]:
-        now = deployment.settings.now()
-        with deployment.warehouse() as client, deployment.control() as control:
-            since = now - timedelta(days=RECONCILED_DAYS)
-            found = [reconcile(control, name, since=since, until=now, now=now) for name in gateways_in_use(control)]
-            publish(control, client, deployment.settings)
-        differences = [difference for one in found for difference in one.differences]
-        left = [difference for difference in differences if not difference.is_mended]
-        if left:
-            raise RefusedError(f"{len(left)} payments differ and need a person: {left[0].gateway} {left[0].kind}: {left[0].message}")
-        return MaterializeResult(
-            metadata={
-                "payments": sum(one.payments_compared for one in found),
-                "refunds": sum(one.refunds_compared for one in found),
-                "mended": len(differences),
-            }
-        )
-
-    return [work_done, control_published, payments_reconciled]
+    return [work_done, control_published]
