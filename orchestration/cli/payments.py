@@ -96,7 +96,7 @@ def reconcile(
 
 def differences(output: FormatOption = None) -> None:
     """What reconciliations reported and nobody mended yet."""
-    from control.services.reconcile import open_differences
+    from control.services.differences import open_differences
 
     with deployment().control() as control:
         found = open_differences(control)

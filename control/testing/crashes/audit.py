@@ -11,7 +11,7 @@ from control.bootstrap import Control
 from control.domain.ledger import LedgerAccount, Source
 from control.domain.sagas import UNFINISHED
 from control.ports import GatewayDisputeStatus, GatewayPaymentStatus, GatewayRefundStatus
-from control.services.reconcile import open_differences
+from control.services.differences import open_differences
 from control.services.verify import verify_hashes, verify_ledger, verify_numbers
 from control.store import outbox as outbox_store
 from control.store.journal import load_entries
