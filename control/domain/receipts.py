@@ -19,6 +19,7 @@ class Receipt:
     amount: Money  # above zero
     payer: str
     remittance: str  # what the payer wrote, references included
+    payer_account: str = ""  # empty where the bank did not tell
 
 
 class ReceiptResult(StrEnum):

@@ -73,7 +73,7 @@ def assign(control: Control, receipt_id: str, invoice_number: str, *, now: datet
     """
 
     def work(connection: Connection) -> ReceiptOutcome:
-        revisions.take(connection, 0)
+        (revision,) = revisions.take(connection, 1)
         row = connection.execute(select(bank_receipts).where(bank_receipts.c.receipt_id == receipt_id)).one_or_none()
         if row is None:
             raise InputError(f"no bank receipt {receipt_id!r}; `meterhouse statement list` shows those that wait")
@@ -85,7 +85,8 @@ def assign(control: Control, receipt_id: str, invoice_number: str, *, now: datet
         (invoice,) = found
         if row.currency_code != invoice.content.total.currency_code:
             raise RefusedError(f"receipt {receipt_id} is in {row.currency_code}, {invoice_number} in {invoice.content.total.currency_code}")
-        connection.execute(update(bank_receipts).where(bank_receipts.c.receipt_id == receipt_id).values(invoice_id=invoice.invoice_id))
+        mine = update(bank_receipts).where(bank_receipts.c.receipt_id == receipt_id)
+        connection.execute(mine.values(invoice_id=invoice.invoice_id, revision=revision))
         _apply_waiting(connection, receipt_id=receipt_id, now=now)
         return _outcome(connection, receipt_id)
 
@@ -143,6 +144,7 @@ def _receipt(entry: StatementEntry, receipt_id: str, amount: Money) -> Receipt:
         booked_date=booked_date,
         amount=amount,
         payer=entry.payer_name,
+        payer_account=entry.payer_account,
         remittance=f"{entry.reference} {entry.text}".strip(),
     )
 
@@ -186,6 +188,7 @@ def _import(connection: Connection, *, receipt: Receipt, match: Matcher, now: da
         "applied_minor": 0,
         "surplus_minor": 0,
         "payer": receipt.payer,
+        "payer_account": receipt.payer_account,
         "remittance": receipt.remittance,
         "invoice_id": invoice.invoice_id if invoice else "",
         "imported_at": now,

@@ -15,7 +15,9 @@ from orchestration.deployment import Deployment
 # Asset to the tables of raw that it is.
 PUBLISHED = {
     "accounts": ("control_accounts", "control_billing_accounts", "control_account_changes"),
-    "payments": ("control_payments", "control_refunds", "control_payment_differences"),
+    "people": ("control_contacts", "control_members", "control_projects"),
+    "payments": ("control_payments", "control_refunds", "control_payouts", "control_payment_differences"),
+    "bank_receipts": ("control_bank_receipts",),
     "ledger": ("control_journal",),
 }
 
@@ -44,7 +46,7 @@ def control_assets() -> list[AssetsDefinition]:
             for name, tables in PUBLISHED.items()
         ],
         name="control_published",
-        description="Accounts, payments and the ledger, as the control store has them.",
+        description="Accounts, their people, payments, bank receipts and the ledger, as the control store has them.",
     )
     def control_published(deployment: ResourceParam[Deployment]) -> Iterator[MaterializeResult[Any]]:
         with deployment.warehouse() as client, deployment.control() as control:
