@@ -241,7 +241,7 @@ def contacts(account_id: AccountId, output: FormatOption = None) -> None:
 def set_contact(
     account_id: AccountId,
     email: str,
-    purpose: ContactPurpose = ContactPurpose.BILLING,
+    purpose: Annotated[ContactPurpose, typer.Argument(help="What they are written to about.")] = ContactPurpose.BILLING,
     name: Annotated[str, typer.Option("--name", help="As the person is called.")] = "",
     output: FormatOption = None,
 ) -> None:
