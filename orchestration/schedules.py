@@ -1,4 +1,4 @@
-"""When jobs run by themselves. Closing a month and charging cards are started by a person."""
+"""When jobs run by themselves. Closing a month and charging cards are started by a person, or by a schedule that one switched on."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from dagster import (
 )
 
 from orchestration.assets.control import PUBLISHED
+from orchestration.assets.invoices import LOOKED_AT
 from orchestration.assets.models import ModelsConfig
 from orchestration.checks import DOCUMENT_CHECKS, ChecksConfig
 from orchestration.jobs import JOBS
@@ -33,6 +34,8 @@ EVERY_FIVE_MINUTES = "*/5 * * * *"
 QUIET = {"console": {"config": {"log_level": "WARNING"}}}
 # After the night, before people look at dashboards.
 NIGHTLY = "10 3 * * *"
+# Events may come a few days late; what comes later stands on a note of its own.
+MONTH_END = "30 5 3 * *"
 # Not at the minute in which a tick begins.
 BETWEEN_TICKS = "2-59/5 * * * *"
 UNFINISHED = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
@@ -67,6 +70,12 @@ def jobs(*, catalog_tables: Sequence[AssetKey]) -> list[UnresolvedAssetJobDefini
             description="A tick with all checks on everything, then the month's drafts become documents.",
         ),
         define_asset_job(
+            "month_end",
+            selection=tick | documents | AssetSelection.assets(LOOKED_AT, ["control", "invoices_issued"], ["control", "invoices_pushed"]),
+            config=RunConfig(ops=everything(), loggers=QUIET),
+            description="A tick with all checks; the earliest open month is looked at, closed where nothing stops it, and pushed.",
+        ),
+        define_asset_job(
             "push", selection=AssetSelection.assets(["control", "invoices_pushed"]), description="Unpaid documents to gateways."
         ),
         define_asset_job(
@@ -91,7 +100,7 @@ def schedules(*, is_on: bool) -> list[ScheduleDefinition]:
     """All schedules.
 
     Args:
-        is_on: whether those of jobs/ start by themselves; where not, somebody switches them on in Dagster.
+        is_on: whether those of jobs/ and of the month's end start by themselves; where not, somebody switches them on in Dagster.
     """
     nightly = ScheduleDefinition(
         name="audit_every_night", cron_schedule=NIGHTLY, job_name="audit", default_status=DefaultScheduleStatus.RUNNING
@@ -109,4 +118,11 @@ def schedules(*, is_on: bool) -> list[ScheduleDefinition]:
         )
         for job in JOBS
     ]
-    return [tick_every_five_minutes, nightly, work, *own]
+    month_end = ScheduleDefinition(
+        name="month_end_schedule",
+        cron_schedule=MONTH_END,
+        execution_timezone="UTC",
+        job_name="month_end",
+        default_status=DefaultScheduleStatus.RUNNING if is_on else DefaultScheduleStatus.STOPPED,
+    )
+    return [tick_every_five_minutes, nightly, work, month_end, *own]

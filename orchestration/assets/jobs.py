@@ -5,7 +5,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dagster import AssetsDefinition, MaterializeResult, MetadataValue, ResourceParam, TableRecord, asset
+from dagster import AssetKey, AssetsDefinition, MaterializeResult, MetadataValue, ResourceParam, TableRecord, asset
 
 from orchestration.deployment import Deployment
 from orchestration.jobs.job import Job, JobReport, execute
@@ -24,7 +24,7 @@ def _asset(job: Job) -> AssetsDefinition:
     @asset(
         key=["control", job.asset],
         group_name="control",
-        deps=[["control", name] for name in job.after],
+        deps=[AssetKey(name.split("/")) for name in job.after],
         description=job.description,
     )
     def made(deployment: ResourceParam[Deployment]) -> Iterator[MaterializeResult[Any]]:

@@ -45,7 +45,7 @@ class JobReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job. `cron` is in UTC. `after` names assets of the group control that it stands on in the graph."""
+    """One job. `cron` is in UTC. `after` names assets that it stands on in the graph, as `group/name`."""
 
     name: str
     asset: str

@@ -48,5 +48,5 @@ JOB = job_of(
     asset="payments_reconciled",
     description="Our payments and refunds against each gateway's lists: what is safe is mended, the rest fails the run.",
     cron="40 4 * * *",  # gateways complete the lists of a day in the hours after it
-    after=("payments",),
+    after=("control/payments",),
 )
