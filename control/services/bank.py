@@ -19,8 +19,8 @@ from control.domain.money import Money
 from control.domain.payments import BANK_TRANSFER, Collected
 from control.domain.receipts import Receipt, ReceiptOutcome, ReceiptResult
 from control.domain.status import PUSHABLE, InvoiceStatus
-from control.gateways.bank import MatchKind, OpenInvoice, StatementEntry, match, read_statements
-from control.services import outside
+from control.gateways.bank import EntryStatus, MatchKind, OpenInvoice, StatementEntry, match, read_statements
+from control.services import outside, payouts
 from control.services.follow import pending_attempt
 from control.store import journal, payments, revisions
 from control.store.documents import load_documents
@@ -44,6 +44,7 @@ def import_statement(control: Control, data: bytes, *, now: datetime) -> list[Re
         for entry in statement.entries:
             outcomes += control.store.transact(partial(_import_entry, entry=entry, now=now))
             control.reached("bank.receive")
+    payouts.go_on(control, now=now)
     return outcomes
 
 
@@ -108,6 +109,8 @@ def _import_entry(connection: Connection, *, entry: StatementEntry, now: datetim
     known = [str(row.receipt_id) for row in connection.execute(select(bank_receipts.c.receipt_id).where(own | part))]
     if known:
         return [replace(_outcome(connection, receipt_id), result=ReceiptResult.KNOWN) for receipt_id in sorted(known)]
+    if entry.status is EntryStatus.BOOKED and (said := payouts.take_entry(connection, entry, now=now)) is not None:
+        return [replace(_skipped(_receipt(entry, entry.entry_id, entry.amount), said), result=ReceiptResult.PAID_OUT)]
     candidates = _open_invoices(connection, entry.amount.currency_code)
     found = match(entry, [_waits_for_money(invoice) for invoice in candidates])
     if found.kind in (MatchKind.IGNORED, MatchKind.RETURNED):

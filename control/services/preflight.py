@@ -135,8 +135,10 @@ def _usage(client: Client, settings: Settings, month: Period) -> _Found:
         " WHERE rejected_at >= {start:DateTime64(3, 'UTC')} GROUP BY reason_code ORDER BY reason_code",
         parameters=bounds,
     ).result_rows
-    for reason, count in rows:
-        yield "lines_are_accepted", Weight.WARNS, int(count), f"{reason}: lines rejected since the month began; they are on no invoice"
+    if rows:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in rows)
+        said = f"lines rejected since the month began, on no invoice: {reasons}"
+        yield "lines_are_accepted", Weight.WARNS, sum(int(count) for _, count in rows), said
 
 
 def _payers(control: Control, issued: Sequence[IssuedInvoice], *, now: datetime) -> _Found:

@@ -404,6 +404,7 @@ payouts = Table(
     Column("message", Text, nullable=False),
     Column("made_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("exported_at", Instant, nullable=True),
     _revision(),
     CheckConstraint("status IN ('waiting', 'exported', 'booked', 'failed')", name="status"),
 )

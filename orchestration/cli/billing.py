@@ -109,11 +109,16 @@ def preflight(period: OptionalPeriod = None, output: FormatOption = None) -> Non
             raise RefusedError("no tick has run yet, so there are no drafts to look at; run `meterhouse run`")
         month = period or service.next_to_close(control, client, here.settings, as_of=as_of)
         if month is None:
-            raise RefusedError("every month that is over is closed, or has no drafts; name a month to look at")
+            print("meterhouse: every month that is over is closed, or has no drafts", file=sys.stderr)
+            emit([], PREFLIGHT_COLUMNS, output)
+            return
         found = service.preflight(control, client, here.settings, month, as_of=as_of, now=here.settings.now())
         checks = [check for check in gate.look(here.settings, scope="all") if not check.is_passed]
     rows = [asdict(finding) for finding in found]
+    known = {finding.check for finding in found}
     for check in checks:
+        if check.name in known:
+            continue
         weight = service.Weight.BLOCKS if check.is_blocking else service.Weight.WARNS
         rows.append({"period": month, "check": check.name, "weight": weight, "count": 1, "message": check.figures})
     rows.sort(key=lambda row: list(service.Weight).index(row["weight"]))

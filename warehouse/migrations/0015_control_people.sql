@@ -72,6 +72,7 @@ CREATE TABLE IF NOT EXISTS ${raw}.control_payouts
     message String,
     made_at DateTime64(3, 'UTC'),
     updated_at DateTime64(3, 'UTC'),
+    exported_at Nullable(DateTime64(3, 'UTC')),
     revision UInt64
 )
 ENGINE = ReplacingMergeTree(revision)

@@ -47,6 +47,7 @@ def upgrade() -> None:
     op.create_table(
         "payouts",
         *(sa.Column(name, sa.Text, nullable=False) for name in ("payout_id", *texts, "entry_id", "message", "made_at", "updated_at")),
+        sa.Column("exported_at", sa.Text, nullable=True),
         sa.Column("revision", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("payout_id", name="pk_payouts"),
         sa.ForeignKeyConstraint(["payout_id"], ["refunds.refund_id"], name="fk_payouts_payout_id"),
