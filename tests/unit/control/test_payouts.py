@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 
 from control.bootstrap import Control
 from control.domain.documents import Kind
-from control.domain.money import Money
-from control.domain.payouts import Payee, Payout, PayoutStatus
-from control.domain.refunds import Refund, RefundStatus
+from control.domain.payouts import Payee, PayoutStatus
+from control.domain.refunds import RefundStatus
 from control.domain.status import InvoiceStatus
 from control.gateways.bank.xml import parse
-from control.services.accounts import upsert_accounts
-from control.services.bank import import_statement
-from control.services.ledger import read_trial_balance
 from control.services.payouts import Export, cancel, export_again, export_payouts, list_payouts, mark_paid
-from control.services.refund import refund_invoice
 from control.services.show import list_refunds, show_invoice
 from control.services.verify import verify_hashes, verify_ledger, verify_numbers
 from control.services.work import work
-from control.testing.bank_statement import OUR_IBAN, Transfer, write_statement
-from tests.control_bench.builders import NOW, a_draft, an_account, given_invoices
+from control.testing.bank_statement import OUR_IBAN, Transfer
+from tests.control_bench.bank import LATER, PAYER, cash, eur, give_back, given_paid_by_bank, statement, went_out
+from tests.control_bench.builders import NOW
 from warehouse.errors import InputError, RefusedError
-
-LATER = NOW + timedelta(days=1)
-PAYER = "DE02120300000000202051"
 
 
 @pytest.fixture(autouse=True)
@@ -36,41 +28,10 @@ def _books_balance(control: Control) -> Iterator[None]:
     assert (verify_ledger(control), verify_hashes(control), verify_numbers(control)) == ([], [], [])
 
 
-def eur(minor: int) -> Money:
-    return Money(minor, "EUR")
-
-
-def statement(control: Control, *transfers: Transfer, number: int = 1) -> list[tuple[str, str]]:
-    data = write_statement(transfers, statement_id=f"S-{number}")
-    return [(str(outcome.result), outcome.message) for outcome in import_statement(control, data, now=LATER)]
-
-
-def given_paid_by_bank(control: Control, *, payer_account: str = PAYER) -> None:
-    upsert_accounts(control, [an_account(gateway="", currency_code="EUR")])
-    given_invoices(control, a_draft(amounts=(10_000,), currency="EUR", percent="19"))
-    came = Transfer(amount=eur(11_900), text="INV-000001", payer_account=payer_account, bank_reference="in-1")
-    assert statement(control, came, number=0)[0][0] == "paid"
-
-
-def give_back(control: Control, minor: int | None = None, payee: Payee | None = None) -> Refund:
-    amount = None if minor is None else eur(minor)
-    made, _ = refund_invoice(control, "INV-000001", amount=amount, reason="goodwill", actor="ada", now=NOW, payee=payee)
-    return made
-
-
 def exported(control: Control) -> Export:
     made = export_payouts(control, now=NOW)
     assert made is not None
     return made
-
-
-def went_out(payout: Payout, **values: object) -> Transfer:
-    fields = {"amount": -payout.amount, "end_to_end_id": payout.payout_id, "bank_reference": f"out-{payout.payout_id}"}
-    return Transfer(**(fields | values))  # type: ignore[arg-type]  # fields of the transfer
-
-
-def cash(control: Control) -> int:
-    return sum(line.balance.minor for line in read_trial_balance(control) if line.ledger_account.value == "cash")
 
 
 def test_a_refund_of_a_transfer_is_exported_booked_from_the_statement_and_settled(control: Control) -> None:
