@@ -24,11 +24,13 @@ from orchestration.cli import (
     billing,
     catalog,
     demo,
+    jobs,
     kafka,
     keys,
     ledger,
     loading,
     payments,
+    payouts,
     services,
     warehouse_verbs,
 )
@@ -47,7 +49,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, ledger, keys, kafka, backup, bench,
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, ledger, jobs, keys, kafka, backup, bench,
 ):  # fmt: skip
     module.register(app)
 
