@@ -18,13 +18,14 @@ from control.bootstrap import Control
 from control.domain.accounts import AccountRow
 from control.domain.documents import Draft, IssuedInvoice, Kind, problems
 from control.domain.money import Money
+from control.domain.particulars import CatalogTexts
 from control.domain.periods import Period
 from control.domain.taxes import AccountTax, TaxRates, tax_of
 from control.services.drafts import periods_with_drafts_before, read_drafts
 from control.services.issue import issue_documents
 from control.services.publish import publish
-from control.services.skus import read_services
-from control.services.taxes import read_tax_rates
+from control.services.skus import read_names, read_services
+from control.services.taxes import read_tax_parts, read_tax_rates
 from control.settings import ControlSettings
 from control.store import revisions
 from control.store.documents import load_documents
@@ -45,6 +46,7 @@ class _Closing:
     drafts: Sequence[Draft]
     rates: TaxRates
     services: Mapping[str, str]  # SKU to service
+    texts: CatalogTexts
     settings: ControlSettings
 
 
@@ -77,7 +79,8 @@ def close_period(
         raise RefusedError(f"{month} ends after the as-of {as_of:%Y-%m-%dT%H:%M:%SZ}; close it at an as-of from {month.end_at:%Y-%m-%d} on")
     with control.store.reading() as connection:
         closed = _closed_periods(connection)
-    rates = read_tax_rates(client, settings, at=month.end_at - timedelta(hours=1))
+    last_hour_at = month.end_at - timedelta(hours=1)
+    rates = read_tax_rates(client, settings, at=last_hour_at)
     if period in closed:
         drafts: list[Draft] = []
     else:
@@ -94,6 +97,7 @@ def close_period(
         drafts=drafts,
         rates=rates,
         services=read_services(client, settings),
+        texts=CatalogTexts(item_names=read_names(client, settings), taxes=read_tax_parts(client, settings, at=last_hour_at)),
         settings=control.settings,
     )
     issued = control.store.transact(lambda connection: _close(connection, closing))
@@ -118,7 +122,13 @@ def _close(connection: Connection, closing: _Closing) -> list[IssuedInvoice]:
     _freeze_taxes(connection, closing, buyers)
     _use_credits(connection, closing)
     return issue_documents(
-        connection, closing.settings, closing.drafts, buyers=buyers, services=closing.services, issued_at=closing.issued_at
+        connection,
+        closing.settings,
+        closing.drafts,
+        buyers=buyers,
+        services=closing.services,
+        issued_at=closing.issued_at,
+        texts=closing.texts,
     )
 
 
