@@ -76,6 +76,9 @@ class Canvas:
         self._pdf.set_xy(x - taken if is_right else x, y)
         with self._shaping(line):
             self._pdf.cell(w=taken, h=height(size), text=line)
+        if not line.isascii():
+            # A font that was changed inside a line ends with it, which fpdf2 forgets: the next line would begin in the wrong one.
+            self._pdf.current_font_is_set_on_page = False
 
     def width(self, text: str, *, size: float, is_bold: bool = False) -> float:
         """Of one printed line."""

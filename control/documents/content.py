@@ -9,28 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
 
-from control.documents.wording import LINE_TYPES, payment_words, title_of
+from control.documents.wording import LINE_TYPES, payment_words, tax_name, title_of
 from control.domain.documents import Draft, IssuedInvoice, Kind
 from control.domain.money import Money
 from control.domain.particulars import Particulars, TaxPart
 from control.domain.parties import Buyer, Seller
 from control.domain.payments import BANK_TRANSFER
 from control.domain.periods import Period
-from control.domain.taxes import REVERSE_CHARGE
+from control.domain.taxes import REVERSE_CHARGE, TaxTreatment
 from control.gateways.bank.references import creditor_reference
-
-
-class TaxTreatment(StrEnum):
-    """Why a document carries the tax it does."""
-
-    STANDARD = "standard"
-    REVERSE_CHARGE = "reverse_charge"  # the buyer owes the tax
-    EXEMPT = "exempt"  # the buyer is exempt
-    ZERO = "zero"  # the seller's own country taxes nothing
-    OUT_OF_SCOPE = "out_of_scope"  # another country, of which the catalog knows no tax
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +162,7 @@ def _document(
     particulars: Particulars,
     corrected: Corrected | None,
 ) -> Document:
+    treatment = _treatment(content, particulars, seller=seller, buyer=buyer)
     items = tuple(
         Item(
             line_number=line.line_number,
@@ -201,8 +191,8 @@ def _document(
         subtotal=content.subtotal,
         credits=tuple((use.credit_id, use.amount) for use in content.credit_uses),
         credit=content.credit,
-        treatment=_treatment(content, particulars, seller=seller, buyer=buyer),
-        taxes=tax_parts(content, particulars.taxes),
+        treatment=treatment,
+        taxes=tax_parts(content, particulars.taxes, treatment=treatment),
         tax_percent=content.tax_percent,
         tax=content.tax,
         total=content.total,
@@ -222,14 +212,15 @@ def _treatment(content: Draft, particulars: Particulars, *, seller: Seller, buye
     return TaxTreatment.ZERO if buyer.country_code == seller.country_code else TaxTreatment.OUT_OF_SCOPE
 
 
-def tax_parts(content: Draft, parts: Sequence[TaxPart]) -> tuple[Tax, ...]:
-    """The tax of a document by its rates. Each is its percent of the base, cut off; the minor units that are missing to the
-    document's tax go to the largest remainders, so the parts always add up.
+def tax_parts(content: Draft, parts: Sequence[TaxPart], *, treatment: TaxTreatment) -> tuple[Tax, ...]:
+    """The tax of a document by its rates, which always adds up to the document's tax.
+
+    Each part is its share of that tax, cut off; the minor units that are missing then go to the largest remainders.
     """
     base, currency = content.subtotal - content.credit, content.total.currency_code
     named = parts if sum(part.percent for part in parts) == content.tax_percent and content.tax_percent else ()
     if len(named) < 2:
-        name = named[0].name if named else "Tax"
+        name = named[0].name if named else tax_name(treatment)
         return (Tax(name=name, percent=content.tax_percent, base=base, amount=content.tax),)
     sign = -1 if content.tax.minor < 0 else 1
     whole = abs(content.tax.minor)

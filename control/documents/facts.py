@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from control.documents import formatting, wording
-from control.documents.content import Document, TaxTreatment
+from control.documents.content import Document
 from control.domain.documents import Kind
 from control.domain.money import Money
 from control.domain.parties import Buyer, Seller
+from control.domain.taxes import TaxTreatment
 from control.gateways.bank.references import printed
 
 Fact = tuple[str, str]
@@ -20,7 +21,7 @@ def party_lines(party: Seller | Buyer) -> list[str]:
 def head_facts(document: Document) -> list[Fact]:
     """What an accountant looks for first."""
     facts = [
-        ("Number", document.number or "draft"),
+        (f"{document.title} number", document.number or "none yet"),
         ("Date of issue", formatting.day(document.issued_at.date())),
         ("Due date", formatting.day(document.due_date)),
         ("Adjusted period" if document.kind is not Kind.INVOICE else "Service period", formatting.month(document.supply)),
@@ -64,7 +65,7 @@ def notes_of(document: Document) -> list[str]:
         notes.append("This is a draft. Its amounts may still change, and it is not a demand for payment.")
     if document.treatment is TaxTreatment.REVERSE_CHARGE:
         seller_id, buyer_id = document.seller.tax_id or "not set", document.buyer.tax_id
-        notes.append(f"{wording.REVERSE_CHARGE} Tax ID of the seller: {seller_id}. Tax ID of the recipient: {buyer_id}.")
+        notes += [wording.REVERSE_CHARGE, f"Tax ID of the seller: {seller_id}. Tax ID of the recipient: {buyer_id}."]
     sentence = {
         TaxTreatment.EXEMPT: wording.EXEMPT,
         TaxTreatment.OUT_OF_SCOPE: wording.OUT_OF_SCOPE,
@@ -82,7 +83,7 @@ def _correction(document: Document) -> str:
     if not document.corrected:
         return f"{what}, for which no invoice was issued."
     number, issued_on = document.corrected.invoice_number, formatting.day(document.corrected.issued_on)
-    return f"{what}: it corrects {number} of {issued_on}, which stays as it is."
+    return f"{what}: it corrects {number} of {issued_on}."
 
 
 _VERBS = {

@@ -42,7 +42,7 @@ def day(value: date) -> str:
 def month(period: Period) -> str:
     """First and last day."""
     last = date.fromordinal(period.end_at.date().toordinal() - 1)
-    return f"{day(period.start_at.date())} – {day(last)}"
+    return f"{day(period.start_at.date())} \u2013 {day(last)}"
 
 
 def address(party: Seller | Buyer) -> list[str]:

@@ -13,18 +13,19 @@ from control.documents.facts import head_facts, party_lines
 from control.documents.metadata import FACTURX_NAME, xmp_packet
 from control.documents.pages import Page, Row, paginate
 from control.domain.money import Money
+from control.domain.refunds import REFUND_LINE
 
 _TOP_FIRST, _TOP_OTHER = 108.0, 26.0  # of the table
 _BOTTOM = PAGE_HEIGHT - 20.0
 _HEAD = 8.0  # of the table
-_PAD = 1.3  # above and below the text of a row
+_PAD = 1.0  # above and below the text of a row
 _TEXT, _SMALL = 8.5, 7.0
 _CARRY = 6.5
 
 # Columns: where a left aligned one begins, where a right aligned one ends.
 _NUMBER, _ITEM, _ITEM_WIDTH = LEFT + 8, LEFT + 11, 78.0
 _QUANTITY, _QUANTITY_WIDTH = LEFT + 124, 33.0
-_UNIT, _UNIT_WIDTH = LEFT + 126, 20.0
+_UNIT, _UNIT_WIDTH = LEFT + 127, 20.0
 _AMOUNT_WIDTH = 27.0
 
 
@@ -55,9 +56,7 @@ def _describe(canvas: Canvas, document: Document, *, has_e_invoice: bool) -> Non
     title = f"{document.title} {document.number}".strip() if document.number else f"Draft {document.title.lower()}"
     author = document.seller.legal_name or "Meterhouse"
     subject = f"{title} of {formatting.day(document.issued_at.date())}, issued by {author}"
-    packet = xmp_packet(
-        title=title, author=author, subject=subject, created_at=document.issued_at, has_e_invoice=has_e_invoice
-    )
+    packet = xmp_packet(title=title, author=author, subject=subject, created_at=document.issued_at, has_e_invoice=has_e_invoice)
     canvas.describe(title=title, author=author, subject=subject, xmp=packet)
 
 
@@ -104,7 +103,7 @@ class _Drawing:
             y += height(8.5)
         title = f"Draft {document.title.lower()}" if document.is_draft else document.title
         canvas.text(RIGHT, 15.5, title, size=21, is_bold=True, is_right=True, color=RED if document.is_draft else BLACK)
-        below = document.number or "No number: not a demand for payment"
+        below = "not a demand for payment" if document.is_draft else document.number
         canvas.text(RIGHT, 15.5 + height(21), below, size=10, is_right=True, color=GREY)
         canvas.rule(LEFT, 44, WIDTH)
         self._buyer(49)
@@ -131,9 +130,9 @@ class _Drawing:
     def _due_box(self, y: float) -> None:
         canvas, document = self._canvas, self._document
         canvas.box(LEFT, y, WIDTH, 12, color=(244, 246, 248))
-        canvas.text(LEFT + 4, y + 3.7, document.payment_terms, size=9, width=WIDTH - 70)
+        canvas.text(LEFT + 4, y + 3.7, document.payment_terms, size=9, width=WIDTH - 60)
         due = f"{document.currency_code} {formatting.money(document.due)}"
-        canvas.text(RIGHT - 4, y + 2.6, due, size=13, is_bold=True, is_right=True, width=60)
+        canvas.text(RIGHT - 4, y + 2.6, due, size=13, is_bold=True, is_right=True, width=50)
 
     def _other_head(self) -> None:
         canvas, document = self._canvas, self._document
@@ -174,8 +173,9 @@ class _Drawing:
         canvas, item = self._canvas, row.item
         text_y = y + _PAD
         canvas.text(_NUMBER, text_y, str(item.line_number), size=_TEXT, color=GREY, is_right=True, width=8)
-        canvas.text(_QUANTITY, text_y, formatting.quantity(item.quantity), size=_TEXT, is_right=True, width=_QUANTITY_WIDTH)
-        canvas.text(_UNIT, text_y, item.unit, size=_TEXT, width=_UNIT_WIDTH)
+        if item.line_type != REFUND_LINE:  # money goes back, no quantity does
+            canvas.text(_QUANTITY, text_y, formatting.quantity(item.quantity), size=_TEXT, is_right=True, width=_QUANTITY_WIDTH)
+            canvas.text(_UNIT, text_y, item.unit, size=_TEXT, width=_UNIT_WIDTH)
         canvas.text(RIGHT, text_y, formatting.money(item.amount), size=_TEXT, is_right=True, width=_AMOUNT_WIDTH)
         for line in row.name_lines:
             canvas.text(_ITEM, text_y, line, size=_TEXT)

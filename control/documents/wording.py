@@ -6,6 +6,7 @@ from datetime import date
 
 from control.domain.documents import Kind
 from control.domain.money import Money
+from control.domain.taxes import TaxTreatment
 
 _TITLES = {
     Kind.INVOICE: "Invoice",
@@ -29,6 +30,20 @@ OUT_OF_SCOPE = "Not subject to the tax of the seller's country."
 ZERO = "Taxed at zero percent."
 
 
+_TAX_NAMES = {
+    TaxTreatment.STANDARD: "Tax",
+    TaxTreatment.REVERSE_CHARGE: "Reverse charge",
+    TaxTreatment.EXEMPT: "Exempt",
+    TaxTreatment.ZERO: "Zero rate",
+    TaxTreatment.OUT_OF_SCOPE: "Not subject to tax",
+}
+
+
+def tax_name(treatment: TaxTreatment) -> str:
+    """What a tax is called whose own name was not frozen."""
+    return _TAX_NAMES[treatment]
+
+
 def title_of(kind: Kind) -> str:
     """What the document is called."""
     return _TITLES[kind]
@@ -44,4 +59,4 @@ def payment_words(*, due: Money, due_date: date, is_refund: bool, is_paid_to_ban
         return "Nothing is to be paid."
     if is_paid_to_bank:
         return f"Payable by bank transfer until {due_date.isoformat()}."
-    return f"Due {due_date.isoformat()}. Collected automatically from the payment method of the account."
+    return f"Due {due_date.isoformat()}, collected from the account's payment method."

@@ -66,9 +66,7 @@ def issue_documents(
     return [document.invoice for document in numbered]
 
 
-def _particulars(
-    connection: Connection, settings: ControlSettings, draft: Draft, account: AccountRow, texts: CatalogTexts
-) -> Particulars:
+def _particulars(connection: Connection, settings: ControlSettings, draft: Draft, account: AccountRow, texts: CatalogTexts) -> Particulars:
     corrected_id = particulars.corrected_id(connection, draft)
     corrected = None if corrected_id is None else particulars.find(connection, corrected_id)
     return particulars_of(draft, account, texts=texts, seller_iban=settings.seller_iban, corrected=corrected)

@@ -14,11 +14,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from control.documents import wording
-from control.documents.content import Document, Item, TaxTreatment
+from control.documents.content import Document, Item
 from control.documents.einvoice.identifiers import vat_id
 from control.documents.einvoice.units import ONE, unit_code
 from control.domain.documents import Kind
 from control.domain.money import Money, plain
+from control.domain.taxes import TaxTreatment
 from warehouse.currencies import minor_units
 from warehouse.errors import RefusedError
 
@@ -243,7 +244,8 @@ def _line(item: Item, amount: Decimal, sign: int) -> ELine:
     # A price may not be below zero (BR-27), so the quantity carries the sign. Where it cannot, the line is one piece of the
     # amount, and the quantity that was moved is an attribute.
     if not quantity or (amount and (quantity < 0) != (amount < 0)):
-        attributes.append(("Quantity", f"{plain(item.quantity)} {item.unit}".strip()))
+        if quantity:
+            attributes.append(("Quantity", f"{plain(item.quantity)} {item.unit}".strip()))
         quantity, code = Decimal(-1 if amount < 0 else 1), ONE
     elif code == ONE and item.unit:
         attributes.append(("Unit", item.unit))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any, TypeAlias
 
 from lxml import etree
 
-Element = etree._Element  # noqa: SLF001 - lxml names the type of its elements like this and nowhere else
+Element: TypeAlias = Any  # lxml has no types of its own
 
 
 class Writer:
