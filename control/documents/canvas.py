@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 
 from control.documents.fonts import Face, fallbacks_for, font_bytes, needs_shaping, printable
 from control.documents.metadata import PRODUCER
@@ -147,6 +148,12 @@ class Canvas:
         """The file."""
         return bytes(self._pdf.output())
 
+    def close(self) -> None:
+        """Let go of the font files."""
+        for font in self._pdf.fonts.values():
+            if isinstance(font, TTFFont):
+                font.close()
+
     def _add(self, folder: Path, family: str, regular: Face, bold: Face | None) -> None:
         for style, face in (("", regular), ("B", bold)):
             if face is not None:
@@ -183,7 +190,11 @@ def height(size: float) -> float:
 
 
 @contextmanager
-def font_folder() -> Iterator[Path]:
-    """Where the font files of one document lie while it is made: fpdf2 reads fonts from files only."""
+def open_canvas(texts: Iterable[str], *, created_at: datetime) -> Iterator[Canvas]:
+    """A canvas for the block, with the fonts that these texts need. fpdf2 reads fonts from files only, so they lie in a folder."""
     with tempfile.TemporaryDirectory(prefix="meterhouse-fonts-") as folder:
-        yield Path(folder)
+        canvas = Canvas(Path(folder), texts, created_at=created_at)
+        try:
+            yield canvas
+        finally:
+            canvas.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import re
 import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
@@ -18,6 +19,7 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 
 MISSING = "?"
+_BREAKS = re.compile(r"[ \t\r\n\f\v]+")
 # Scripts whose letters change with their neighbours, or run from right to left: these need a shaping engine, others are
 # faster without. First and last code point of Hebrew to Sinhala, Thai to Myanmar, Khmer, and the presentation forms of Arabic.
 _SHAPED = ((0x0590, 0x0DFF), (0x0E00, 0x109F), (0x1780, 0x17FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFC))
@@ -59,7 +61,7 @@ def coverage(face: Face) -> frozenset[int]:
 
 def printable(text: str) -> str:
     """One line of text with only what the fonts have; combined forms first, where there are any."""
-    line = " ".join(unicodedata.normalize("NFC", text).split())
+    line = _BREAKS.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
     return "".join(sign if _face_of(sign) else MISSING for sign in line if unicodedata.category(sign) not in ("Cf", "Cc"))
 
 

@@ -6,7 +6,7 @@ The same document gives the same bytes: dates and ids of the file come from the 
 from __future__ import annotations
 
 from control.documents import formatting
-from control.documents.canvas import BLACK, GREY, LEFT, PAGE_HEIGHT, RED, RIGHT, WIDTH, Canvas, font_folder, height
+from control.documents.canvas import BLACK, GREY, LEFT, PAGE_HEIGHT, RED, RIGHT, WIDTH, Canvas, height, open_canvas
 from control.documents.closing import Closing
 from control.documents.content import Document
 from control.documents.facts import head_facts, party_lines
@@ -36,8 +36,7 @@ def to_pdf(document: Document, *, e_invoice: bytes | None) -> bytes:
         document: what stands on it.
         e_invoice: its valid CII document, to embed; None where it has none.
     """
-    with font_folder() as folder:
-        canvas = Canvas(folder, _texts(document), created_at=document.issued_at)
+    with open_canvas(_texts(document), created_at=document.issued_at) as canvas:
         _describe(canvas, document, has_e_invoice=e_invoice is not None)
         if e_invoice is not None:
             canvas.embed(FACTURX_NAME, e_invoice, description="Factur-X invoice", changed_at=document.issued_at)
