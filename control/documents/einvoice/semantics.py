@@ -117,7 +117,7 @@ def why_not(document: Document) -> str:
     """Why a document cannot be an e-invoice, in words; empty where it can."""
     seller, buyer = document.seller, document.buyer
     if document.is_draft:
-        return "a draft has no number"
+        return "it is not issued yet"
     if minor_units(document.currency_code) > MOST_DECIMALS:
         decimals = minor_units(document.currency_code)
         return f"{document.currency_code} has {decimals} decimals, and EN 16931 allows {MOST_DECIMALS}; no amount is rounded to fit"
@@ -144,7 +144,7 @@ def e_invoice_of(document: Document) -> EInvoice:
     """
     reason = why_not(document)
     if reason:
-        raise NoEInvoiceError(f"{document.number or 'a draft'} has no e-invoice: {reason}")
+        raise NoEInvoiceError(f"{document.number or 'the draft'} has no e-invoice: {reason}")
     is_credit = _TYPE_CODES[document.kind] == CREDIT_NOTE
     sign = -1 if is_credit else 1
 

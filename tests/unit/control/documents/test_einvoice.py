@@ -93,7 +93,7 @@ def test_quantity_times_price_is_the_amount_of_each_line_exactly() -> None:
             a_document(seller=Seller(legal_name="", address="", postal_code="", city="", country_code="", tax_id="")),
             "the seller's legal name",
         ),
-        (replace(a_document(), number=""), "a draft has no number"),
+        (replace(a_document(), number=""), "it is not issued yet"),
     ],
 )
 def test_what_the_standard_has_no_form_for_is_refused_with_the_reason(document: Document, reason: str) -> None:
