@@ -23,9 +23,10 @@ LEFT, RIGHT = 18.0, PAGE_WIDTH - 18.0
 WIDTH = RIGHT - LEFT
 LINE_FACTOR = 1.32  # height of a line to the size of its letters
 MILLIMETRES_PER_POINT = 25.4 / 72
+_BASELINE = LINE_FACTOR / 2 + 0.3  # of the size of its letters, below the top of a line
 SMALLEST = 4.5  # points; a text that does not fit its column shrinks to this and no further
 
-BLACK, GREY, LIGHT, RED = (25, 28, 33), (105, 112, 122), (214, 218, 224), (176, 32, 32)
+BLACK, GREY, LIGHT, PALE, RED = (25, 28, 33), (105, 112, 122), (214, 218, 224), (244, 246, 248), (176, 32, 32)
 _BOLD_FACES = {Face.WORLD: Face.WORLD_BOLD}
 
 # It warns of every table of a font that it leaves out of a subset, which no page needs.
@@ -70,7 +71,9 @@ class Canvas:
         line = printable(text)
         taken = self.width(line, size=size, is_bold=is_bold)
         if width and taken > width:
-            size = max(SMALLEST, size * width / taken)
+            smaller = max(SMALLEST, size * width / taken)
+            y += (size - smaller) * MILLIMETRES_PER_POINT * _BASELINE
+            size = smaller
             taken = self.width(line, size=size, is_bold=is_bold)
         self._pdf.set_text_color(*color)
         self._pdf.set_font("sans", "B" if is_bold else "", size)
@@ -102,6 +105,13 @@ class Canvas:
                 lines.append(line[:fitting])
                 line = line[fitting:]
         return [*lines, line] if line or not lines else lines
+
+    def cut(self, text: str, width: float, *, size: float) -> str:
+        """The text, or its beginning with an ellipsis where it is too long. For what stands elsewhere in full."""
+        line = printable(text)
+        if self.width(line, size=size) <= width:
+            return line
+        return line[: self._fitting(line, width - self.width("…", size=size), size=size, is_bold=False)].rstrip() + "…"
 
     def rule(self, x: float, y: float, width: float, *, color: tuple[int, int, int] = LIGHT, thickness: float = 0.2) -> None:
         """A horizontal line."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from control.documents import formatting
 from control.documents.canvas import BLACK, GREY, LEFT, LIGHT, RIGHT, WIDTH, Canvas, height
 from control.documents.content import Document
-from control.documents.facts import notes_of, payment_facts, total_facts
+from control.documents.facts import due_facts, notes_of, payment_facts, total_facts
 
 _GAP = 5.0
 _TEXT, _LABEL = 8.5, 7.5
@@ -13,7 +13,6 @@ _ROW = height(_TEXT) + 1.6
 _TOTALS_LEFT = LEFT + 96
 _TAX_RATE, _TAX_BASE = LEFT + 84, LEFT + 134  # where the right aligned columns end
 _VALUES = LEFT + 34
-_LEAD = 2  # rows of the totals that stand out: the total and what is due
 
 
 class Closing:
@@ -22,7 +21,10 @@ class Closing:
     def __init__(self, canvas: Canvas, document: Document) -> None:
         self._canvas = canvas
         self._document = document
-        self._totals = total_facts(document)
+        *parts, total = total_facts(document)
+        *settled, due = due_facts(document)
+        # Each with whether it stands out.
+        self._totals = [*((fact, False) for fact in parts), (total, True), *((fact, False) for fact in settled), (due, True)]
         self._payment = payment_facts(document)
         self._notes = [line for note in notes_of(document) for line in canvas.wrapped(note, WIDTH, size=_TEXT)]
 
@@ -48,8 +50,7 @@ class Closing:
 
     def _draw_totals(self, y: float) -> float:
         canvas = self._canvas
-        for place, (label, amount) in enumerate(self._totals):
-            is_lead = place >= len(self._totals) - _LEAD
+        for (label, amount), is_lead in self._totals:
             if is_lead:
                 canvas.rule(_TOTALS_LEFT, y, RIGHT - _TOTALS_LEFT, color=BLACK, thickness=0.25)
                 y += 0.6

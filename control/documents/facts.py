@@ -35,17 +35,19 @@ def head_facts(document: Document) -> list[Fact]:
 
 
 def total_facts(document: Document) -> list[tuple[str, Money]]:
-    """From the subtotal to what is due; the last two are the total and what is due."""
+    """From the subtotal to the total."""
     rows = [("Subtotal", document.subtotal)]
     rows += [(f"{'Credit' if used.minor >= 0 else 'Credit given back'} {credit_id}", -used) for credit_id, used in document.credits]
     if document.credits:
         rows.append(("Taxable amount", document.taxable))
     rows.append((f"Tax {formatting.percent(document.tax_percent)}", document.tax))
-    rows.append((f"Total {document.currency_code}", document.total))
-    if document.given_back:
-        rows.append(("Already refunded", -document.given_back))
-    rows.append(("Amount due" if document.due.minor >= 0 else "In your favour", document.due))
-    return rows
+    return [*rows, (f"Total {document.currency_code}", document.total)]
+
+
+def due_facts(document: Document) -> list[tuple[str, Money]]:
+    """From the total to what is due."""
+    refunded = [("Already refunded", -document.given_back)] if document.given_back else []
+    return [*refunded, ("Amount due" if document.due.minor >= 0 else "In your favour", document.due)]
 
 
 def payment_facts(document: Document) -> list[Fact]:

@@ -19,6 +19,8 @@ from pathlib import Path
 from fontTools.ttLib import TTFont
 
 MISSING = "?"
+# Zero-width non-joiner and joiner: Persian and Indic spelling.
+_JOINERS = frozenset("\u200c\u200d")
 _BREAKS = re.compile(r"[ \t\r\n\f\v]+")
 # Scripts whose letters change with their neighbours, or run from right to left: these need a shaping engine, others are
 # faster without. First and last code point of Hebrew to Sinhala, Thai to Myanmar, Khmer, and the presentation forms of Arabic.
@@ -62,7 +64,9 @@ def coverage(face: Face) -> frozenset[int]:
 def printable(text: str) -> str:
     """One line of text with only what the fonts have; combined forms first, where there are any."""
     line = _BREAKS.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
-    return "".join(sign if _face_of(sign) else MISSING for sign in line if unicodedata.category(sign) not in ("Cf", "Cc"))
+    kept = _JOINERS if needs_shaping(line) else frozenset()
+    signs = [sign for sign in line if sign in kept or unicodedata.category(sign) not in ("Cf", "Cc")]
+    return "".join(sign if _face_of(sign) else MISSING for sign in signs)
 
 
 def fallbacks_for(texts: Iterable[str]) -> list[Face]:

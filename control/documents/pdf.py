@@ -6,16 +6,17 @@ The same document gives the same bytes: dates and ids of the file come from the 
 from __future__ import annotations
 
 from control.documents import formatting
-from control.documents.canvas import BLACK, GREY, LEFT, PAGE_HEIGHT, RED, RIGHT, WIDTH, Canvas, height, open_canvas
+from control.documents.canvas import BLACK, GREY, LEFT, PAGE_HEIGHT, RIGHT, WIDTH, Canvas, height, open_canvas
 from control.documents.closing import Closing
 from control.documents.content import Document
-from control.documents.facts import head_facts, party_lines
+from control.documents.facts import party_lines
+from control.documents.head import Head
 from control.documents.metadata import FACTURX_NAME, xmp_packet
 from control.documents.pages import Page, Row, paginate
 from control.domain.money import Money
 from control.domain.refunds import REFUND_LINE
 
-_TOP_FIRST, _TOP_OTHER = 108.0, 26.0  # of the table
+_TOP = 26.0  # of the table on all pages but the first
 _BOTTOM = PAGE_HEIGHT - 20.0
 _HEAD = 8.0  # of the table
 _PAD = 1.0  # above and below the text of a row
@@ -65,13 +66,14 @@ class _Drawing:
     def __init__(self, canvas: Canvas, document: Document) -> None:
         self._canvas = canvas
         self._document = document
+        self._head = Head(canvas, document)
         self._closing = Closing(canvas, document)
 
     def draw(self) -> None:
         pages = paginate(
             [self._row(place) for place in range(len(self._document.items))],
-            first=_BOTTOM - _TOP_FIRST - _HEAD,
-            other=_BOTTOM - _TOP_OTHER - _HEAD,
+            first=_BOTTOM - self._head.bottom - _HEAD,
+            other=_BOTTOM - _TOP - _HEAD,
             closing=self._closing.height,
             carry=_CARRY,
             zero=Money(0, self._document.currency_code),
@@ -81,10 +83,10 @@ class _Drawing:
             if self._document.is_draft:
                 self._canvas.watermark("DRAFT")
             if place == 0:
-                self._first_head()
+                self._head.draw()
             else:
                 self._other_head()
-            self._page(page, top=_TOP_OTHER if place else _TOP_FIRST, is_first=place == 0)
+            self._page(page, top=_TOP if place else self._head.bottom, is_first=place == 0)
             self._foot(place + 1, len(pages))
 
     def _row(self, place: int) -> Row:
@@ -92,51 +94,10 @@ class _Drawing:
         name_lines = tuple(self._canvas.wrapped(item.name, _ITEM_WIDTH, size=_TEXT))
         return Row(item=item, name_lines=name_lines, height=len(name_lines) * height(_TEXT) + height(_SMALL) + 2 * _PAD)
 
-    def _first_head(self) -> None:
-        canvas, document = self._canvas, self._document
-        seller = document.seller
-        canvas.text(LEFT, 17, seller.legal_name or "Seller not set", size=13, is_bold=True, width=WIDTH * 0.55)
-        y = 17 + height(13) + 0.5
-        for line in party_lines(seller):
-            canvas.text(LEFT, y, line, size=8.5, color=GREY, width=WIDTH * 0.5)
-            y += height(8.5)
-        title = f"Draft {document.title.lower()}" if document.is_draft else document.title
-        canvas.text(RIGHT, 15.5, title, size=21, is_bold=True, is_right=True, color=RED if document.is_draft else BLACK)
-        below = "not a demand for payment" if document.is_draft else document.number
-        canvas.text(RIGHT, 15.5 + height(21), below, size=10, is_right=True, color=GREY)
-        canvas.rule(LEFT, 44, WIDTH)
-        self._buyer(49)
-        self._facts(49)
-        self._due_box(91)
-
-    def _buyer(self, y: float) -> None:
-        canvas, document = self._canvas, self._document
-        canvas.text(LEFT, y, "Billed to", size=7.5, color=GREY)
-        y += height(7.5) + 0.8
-        for line in canvas.wrapped(document.buyer_name, 84, size=10.5, is_bold=True)[:3]:
-            canvas.text(LEFT, y, line, size=10.5, is_bold=True)
-            y += height(10.5)
-        for line in party_lines(document.buyer):
-            canvas.text(LEFT, y, line, size=9, width=84)
-            y += height(9)
-
-    def _facts(self, y: float) -> None:
-        for label, value in head_facts(self._document):
-            self._canvas.text(LEFT + 96, y, label, size=8.5, color=GREY)
-            self._canvas.text(RIGHT, y, value, size=8.5, is_right=True, width=50)
-            y += height(8.5) + 0.9
-
-    def _due_box(self, y: float) -> None:
-        canvas, document = self._canvas, self._document
-        canvas.box(LEFT, y, WIDTH, 12, color=(244, 246, 248))
-        canvas.text(LEFT + 4, y + 3.7, document.payment_terms, size=9, width=WIDTH - 60)
-        due = f"{document.currency_code} {formatting.money(document.due)}"
-        canvas.text(RIGHT - 4, y + 2.6, due, size=13, is_bold=True, is_right=True, width=50)
-
     def _other_head(self) -> None:
         canvas, document = self._canvas, self._document
         left = " · ".join(part for part in (document.title, document.number or "draft", document.buyer_name) if part)
-        canvas.text(LEFT, 14, left, size=8.5, color=GREY, width=WIDTH * 0.7)
+        canvas.text(LEFT, 14, canvas.cut(left, WIDTH * 0.7, size=_TEXT), size=_TEXT, color=GREY)
         canvas.text(RIGHT, 14, formatting.month(document.supply), size=8.5, color=GREY, is_right=True)
         canvas.rule(LEFT, 20, WIDTH)
 
@@ -196,5 +157,5 @@ class _Drawing:
         y = PAGE_HEIGHT - 14
         canvas.rule(LEFT, y - 2.5, WIDTH)
         line = " · ".join(part for part in (seller.legal_name, *party_lines(seller)) if part)
-        canvas.text(LEFT, y, line, size=7, color=GREY, width=WIDTH - 30)
-        canvas.text(RIGHT, y, f"Page {number} of {count}", size=7, color=GREY, is_right=True)
+        canvas.text(LEFT, y, canvas.cut(line, WIDTH - 30, size=_SMALL), size=_SMALL, color=GREY)
+        canvas.text(RIGHT, y, f"Page {number} of {count}", size=_SMALL, color=GREY, is_right=True)

@@ -15,7 +15,7 @@ from pypdf import PdfReader
 from control.documents.canvas import MILLIMETRES_PER_POINT, RIGHT, open_canvas
 from control.documents.content import Document, of_draft
 from control.documents.einvoice import e_invoice_of, to_cii
-from control.documents.fonts import Face, font_bytes
+from control.documents.fonts import Face, font_bytes, printable
 from control.documents.formatting import THIN, money
 from control.documents.pdf import to_pdf
 from control.domain.documents import Kind
@@ -204,6 +204,19 @@ def test_a_note_names_the_month_and_the_invoice_that_it_corrects(kind: Kind, wor
 def test_a_document_without_any_party_data_is_still_printed() -> None:
     nobody = Buyer(name="acc-1", legal_name="", address="", postal_code="", city="", country_code="", tax_id="")
     assert "acc-1" in text_of(a_document(buyer=nobody))
+
+
+def test_no_part_of_a_long_name_or_address_is_lost() -> None:
+    name = " ".join(f"Gesellschaft-{number}" for number in range(14))
+    street = " ".join(f"Hinterhaus-{number}" for number in range(14))
+    text = text_of(a_document(buyer=replace(BUYER, legal_name=name, address=street)))
+    for word in (*name.split(), *street.split()):
+        assert word in text
+
+
+def test_joiners_of_persian_words_are_kept_and_other_invisible_signs_are_not() -> None:
+    assert printable("می\u200cرویم") == "می\u200cرویم"
+    assert printable("a\u200cb\u202ec\x00d") == "abcd"
 
 
 @dataclass(frozen=True)
