@@ -33,7 +33,8 @@ _SCHEMAS = {
     "Invoice": "ubl-2.1/maindoc/UBL-Invoice-2.1.xsd",
     "CreditNote": "ubl-2.1/maindoc/UBL-CreditNote-2.1.xsd",
 }
-# A processor of Saxon belongs to the thread that made it, whoever asks.
+# A processor of Saxon belongs to the thread that made it, and a schema keeps the errors of its last document: one thread asks
+# both, whoever wants to know.
 _SAXON = ThreadPoolExecutor(max_workers=1, thread_name_prefix="saxon")
 
 
@@ -42,14 +43,14 @@ def problems_of(xml: bytes, syntax: Syntax) -> list[str]:
 
     The first document of a syntax in a process costs half a second more: the rules are compiled then.
     """
-    tree = etree.fromstring(xml)
-    schema = _schema(etree.QName(tree).localname)
-    if not schema.validate(tree):
-        return [str(error.message) for error in schema.error_log]
     return _SAXON.submit(_broken_rules, xml, syntax).result()
 
 
 def _broken_rules(xml: bytes, syntax: Syntax) -> list[str]:
+    tree = etree.fromstring(xml)
+    schema = _schema(etree.QName(tree).localname)
+    if not schema.validate(tree):
+        return [str(error.message) for error in schema.error_log]
     node = _processor().parse_xml(xml_text=xml.decode())
     report = etree.fromstring(_rules(syntax).transform_to_string(xdm_node=node).encode())
     # A schematron for CII says what is wrong by asserts that failed and by reports that fired; the flag "warning" is advice.

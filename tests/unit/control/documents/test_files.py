@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from pypdf import PdfReader
 from sqlalchemy import Connection, delete, text, update
 from sqlalchemy.exc import DBAPIError
@@ -25,7 +26,7 @@ from control.services.work import work
 from control.store.tables import invoice_particulars
 from tests.contract.fake_gateway import FakeGateway
 from tests.control_bench.builders import NOW, SERVICES, a_draft, an_account, given_account_with_card
-from tests.control_bench.stores import fresh_sqlite, opened
+from tests.control_bench.stores import control_settings, fresh_sqlite, opened
 from warehouse.errors import InputError
 
 TEXTS = CatalogTexts(
@@ -109,6 +110,12 @@ def test_a_document_that_can_have_no_e_invoice_is_printed_with_the_reason(contro
 def test_a_number_that_does_not_exist_is_an_error(control: Control) -> None:
     with pytest.raises(InputError, match="INV-9"):
         document_pdf(control, "INV-9")
+
+
+def test_an_iban_with_wrong_check_digits_is_no_setting() -> None:
+    assert control_settings(seller_iban="DE89 3704 0044 0532 0130 00").seller_iban == "DE89370400440532013000"
+    with pytest.raises(ValidationError, match="IBAN"):
+        control_settings(seller_iban="DE88370400440532013000")
 
 
 def test_particulars_come_back_as_they_were_written() -> None:
