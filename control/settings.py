@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from stdnum import iban
 
 from control.domain.parties import Seller
 from warehouse.errors import SettingsError
@@ -30,6 +31,9 @@ class ControlSettings(BaseSettings):
     seller_city: str = Field(default="", validation_alias="METERHOUSE_SELLER_CITY")
     seller_country_code: str = Field(default="", validation_alias=_SELLER_COUNTRY, description="ISO 3166-1 alpha-2.")
     seller_tax_id: str = Field(default="", validation_alias="METERHOUSE_SELLER_TAX_ID")
+    seller_iban: str = Field(
+        default="", validation_alias="METERHOUSE_SELLER_IBAN", description="Stands on documents that are paid by bank transfer."
+    )
     invoice_prefix: str = Field(default="INV", pattern=r"^[A-Z][A-Z0-9]{0,9}$", validation_alias="METERHOUSE_INVOICE_PREFIX")
     stripe_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="STRIPE_API_KEY")
     stripe_webhook_secret: SecretStr = Field(default=SecretStr(""), validation_alias="STRIPE_WEBHOOK_SECRET", description="whsec_…")
@@ -81,6 +85,13 @@ class ControlSettings(BaseSettings):
         if value and not (len(value) == 2 and value.isascii() and value.isalpha()):
             raise ValueError("must be a country code of two letters such as DE")
         return value.upper()
+
+    @field_validator("seller_iban")
+    @classmethod
+    def _checked_iban(cls, value: str) -> str:
+        if value and not iban.is_valid(value):
+            raise ValueError("must be an IBAN with right check digits such as DE89370400440532013000")
+        return str(iban.compact(value))
 
     @field_validator("stripe_api_base", "adyen_api_base")
     @classmethod

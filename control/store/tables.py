@@ -261,6 +261,14 @@ invoice_lines = Table(
     _revision(),
 )
 
+# What a document says beside its rows (domain/particulars.py), as JSON. Frozen by triggers.
+invoice_particulars = Table(
+    "invoice_particulars",
+    metadata,
+    Column("invoice_id", Text, ForeignKey("invoices.invoice_id"), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+
 # Which service a SKU earned for when it was last billed: notes and refunds post by it after the SKU left the catalog.
 sku_services = Table(
     "sku_services",
