@@ -7,7 +7,7 @@ The only module of control/ that reads the environment. Where the store lies is 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -62,6 +62,29 @@ class ControlSettings(BaseSettings):
     def _signs_what_it_posts(self) -> Self:
         if self.events_url and not self.events_secret.get_secret_value():
             raise ValueError("METERHOUSE_EVENTS_SECRET must be set where METERHOUSE_EVENTS_URL is: unsigned events could be anybody's")
+        return self
+
+    smtp_host: str = Field(default="", validation_alias="METERHOUSE_SMTP_HOST", description="Mails wait where it is not set.")
+    smtp_port: int = Field(default=587, ge=1, le=65535, validation_alias="METERHOUSE_SMTP_PORT")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(default="starttls", validation_alias="METERHOUSE_SMTP_SECURITY")
+    smtp_user: str = Field(default="", validation_alias="METERHOUSE_SMTP_USER")
+    smtp_password: SecretStr = Field(default=SecretStr(""), validation_alias="METERHOUSE_SMTP_PASSWORD")
+    smtp_from: str = Field(default="", validation_alias="METERHOUSE_SMTP_FROM", description="Address that mails come from.")
+    smtp_reply_to: str = Field(default="", validation_alias="METERHOUSE_SMTP_REPLY_TO")
+    mail_folder: str = Field(
+        default="", validation_alias="METERHOUSE_MAIL_FOLDER", description="Mails become files there where no SMTP server is set."
+    )
+    pay_url: str = Field(default="", validation_alias="METERHOUSE_PAY_URL", description="Where customers pay; mails name it.")
+    dunning_policy: str = Field(
+        default="", validation_alias="METERHOUSE_DUNNING_POLICY", description="A file; control/policies/dunning.toml where not set."
+    )
+
+    @model_validator(mode="after")
+    def _mails_from_somebody_and_hides_its_password(self) -> Self:
+        if self.smtp_host and "@" not in self.smtp_from:
+            raise ValueError("METERHOUSE_SMTP_FROM must be the address that mails come from where METERHOUSE_SMTP_HOST is set")
+        if self.smtp_password.get_secret_value() and self.smtp_security == "none":
+            raise ValueError("METERHOUSE_SMTP_SECURITY must be starttls or tls where METERHOUSE_SMTP_PASSWORD is set")
         return self
 
     adyen_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="ADYEN_API_KEY")
@@ -122,7 +145,7 @@ def load_control_settings() -> ControlSettings:
         return ControlSettings()
     except ValidationError as error:
         problems = "; ".join(
-            f"{item['loc'][0] if item['loc'] else 'events'}: {item['msg'].removeprefix('Value error, ')}"
+            f"{item['loc'][0] if item['loc'] else 'settings'}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_input=False)
         )
         raise SettingsError(problems) from None

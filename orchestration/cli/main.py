@@ -23,6 +23,7 @@ from orchestration.cli import (
     bench,
     billing,
     catalog,
+    debt,
     demo,
     jobs,
     kafka,
@@ -49,7 +50,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, ledger, jobs, keys, kafka, backup, bench,
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, ledger, jobs, keys, kafka, backup, bench, debt,
 ):  # fmt: skip
     module.register(app)
 
