@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -35,6 +36,13 @@ class Verdict(StrEnum):
 
     RELEASED = "released"
     CONFIRMED = "confirmed"
+
+
+class Cause(StrEnum):
+    """What made the antifraud look."""
+
+    SCAN = "scan"
+    CARD = "card"  # somebody tried to bind one
 
 
 class Field(StrEnum):
@@ -102,6 +110,52 @@ class Assessment:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """What a person said of a decision."""
+
+    verdict: Verdict
+    reason: str
+    actor: str
+    given_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What was decided about an account, kept for ever. `number` counts from 1 within the account; no review: it is open."""
+
+    account_id: str
+    number: int
+    as_of: datetime
+    decided_at: datetime
+    cause: Cause
+    policy_version: str
+    score: Decimal
+    action: Action
+    findings: tuple[Finding, ...]
+    review: Review | None = None
+
+    def stands_as(self, now: datetime, *, challenge_days: int) -> Action:
+        """What the decision does to the account now."""
+        if self.review is not None:
+            return Action.SUSPEND if self.review.verdict is Verdict.CONFIRMED else Action.ALLOW
+        if self.action is Action.CHALLENGE and now >= self.decided_at + timedelta(days=challenge_days):
+            return Action.ALLOW
+        return self.action
+
+
+def standing(decisions: Iterable[Decision], now: datetime, *, challenge_days: int) -> Action:
+    """What all decisions about an account do to it now: the hardest of them."""
+    found = [decision.stands_as(now, challenge_days=challenge_days) for decision in decisions]
+    return max(found, key=lambda action: action.severity, default=Action.ALLOW)
+
+
+def released_keys(decisions: Iterable[Decision]) -> set[tuple[str, str]]:
+    """The evidence that a person has looked at and released."""
+    released = [decision for decision in decisions if decision.review is not None and decision.review.verdict is Verdict.RELEASED]
+    return {finding.key for decision in released for finding in decision.findings}
+
+
 def assess(
     known: Known,
     findings: Sequence[Finding],
@@ -136,11 +190,6 @@ def assess(
 def milder(one: Action, other: Action) -> Action:
     """The milder of two actions."""
     return min(one, other, key=lambda action: action.severity)
-
-
-def harder(one: Action, other: Action) -> Action:
-    """The harder of two actions."""
-    return max(one, other, key=lambda action: action.severity)
 
 
 def _by_score(total: Decimal, thresholds: Thresholds) -> Action:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from control.domain.fraud import Thresholds
 from control.fraud.rules import Place, Rule, Values, all_rules
@@ -92,7 +93,7 @@ def parse_policy(document: Mapping[str, Any], *, version: str, name: str = "the 
     thresholds = checked.table("thresholds", document)
     checked.only_keys("thresholds", thresholds, frozenset(_THRESHOLDS))
     begins = {action: checked.number(f"thresholds.{action}", thresholds) for action in _THRESHOLDS}
-    for milder, harder in zip(_THRESHOLDS, _THRESHOLDS[1:], strict=False):
+    for milder, harder in itertools.pairwise(_THRESHOLDS):
         if begins[milder] >= begins[harder]:
             checked.refuse(f"thresholds.{harder}", f"must be above thresholds.{milder}, {begins[milder]}")
     guards = checked.table("safeguards", document)
@@ -135,9 +136,7 @@ def _trusted(checked: _Checked, rows: object) -> tuple[Trusted, ...]:
         until = row.get("until")
         if not isinstance(until, date) or isinstance(until, datetime):
             checked.refuse(f"{where}.until", "must be a date such as 2027-01-01, without quotes")
-        found.append(
-            Trusted(account_id=checked.text(f"{where}.account_id", row), reason=checked.text(f"{where}.reason", row), until=until)
-        )
+        found.append(Trusted(account_id=checked.text(f"{where}.account_id", row), reason=checked.text(f"{where}.reason", row), until=until))
     return tuple(found)
 
 
@@ -147,10 +146,10 @@ class _Checked:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def refuse(self, key: str, problem: str) -> Any:  # noqa: ANN401 - never returns
+    def refuse(self, key: str, problem: str) -> NoReturn:
         raise InputError(f"{self._name}: {key} {problem}")
 
-    def only_keys(self, where: str, table: object, known: frozenset[str]) -> None:
+    def only_keys(self, where: str, table: Any, known: frozenset[str]) -> None:  # noqa: ANN401 - whatever TOML holds
         if not isinstance(table, Mapping):
             self.refuse(where, "must be a table")
         for key in table:

@@ -25,7 +25,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.external import ExternalData
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import BindParameter, Connection, bindparam, text
 
 from control.domain.fraud import Field, Finding
 from control.store.types import Instant
@@ -114,9 +114,7 @@ def parse(sql: str, name: str) -> Rule:
     )
 
 
-def run_on_control(
-    connection: Connection, rule: Rule, values: Values, *, as_of: datetime, account_id: str | None = None
-) -> list[Finding]:
+def run_on_control(connection: Connection, rule: Rule, values: Values, *, as_of: datetime, account_id: str | None = None) -> list[Finding]:
     """What a rule finds in the control store, in all accounts or in one."""
     named = _with_instants(values, as_of, lambda instant: _INSTANT.process_bind_param(instant, connection.dialect))
     statement = f"SELECT * FROM ({rule.sql}) AS found"
@@ -124,7 +122,7 @@ def run_on_control(
         statement += " WHERE account_id = :only_account"
         named["only_account"] = account_id
     used = {name: value for name, value in named.items() if re.search(rf"(?<![:\w]):{name}\b", statement)}
-    lists = [bindparam(name, expanding=True) for name, value in used.items() if isinstance(value, list)]
+    lists: list[BindParameter[Any]] = [bindparam(name, expanding=True) for name, value in used.items() if isinstance(value, list)]
     rows = connection.execute(text(statement).bindparams(*lists), used).mappings()
     return [_finding(rule, dict(row)) for row in rows]
 
@@ -134,7 +132,9 @@ def run_on_warehouse(client: Client, settings: Settings, rule: Rule, values: Val
     sql = Template(rule.sql).substitute({layer: settings.database(layer) for layer in LAYERS})
     named = _with_instants(values, as_of, lambda instant: instant)
     used = {name: value for name, value in named.items() if f"{{{name}:" in sql}
-    external = ExternalData(file_name=DISPOSABLE, data=_disposable(), fmt="TSV", structure="domain String") if DISPOSABLE in rule.needs else None
+    external = None
+    if DISPOSABLE in rule.needs:
+        external = ExternalData(file_name=DISPOSABLE, data=_disposable(), fmt="TSV", structure="domain String")
     return [_finding(rule, row) for row in client.query(sql, parameters=used, external_data=external).named_results()]
 
 
