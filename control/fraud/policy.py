@@ -209,6 +209,9 @@ class _Checked:
         found = self.table(key, parent)
         if OTHER not in found:
             self.refuse(key, f"must also say the amount of every `{OTHER}` currency")
+        for currency in found:
+            if currency != OTHER and not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+                self.refuse(f"{key}.{currency}", f"must be a currency code such as EUR, or `{OTHER}`")
         return {currency: self.number(f"{key}.{currency}", found) for currency in found}
 
     def _value(self, key: str, parent: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever TOML holds

@@ -131,7 +131,7 @@ def run_on_warehouse(client: Client, settings: Settings, rule: Rule, values: Val
     """What a rule finds in the warehouse."""
     sql = Template(rule.sql).substitute({layer: settings.database(layer) for layer in LAYERS})
     named = _with_instants(values, as_of, lambda instant: instant)
-    used = {name: value for name, value in named.items() if f"{{{name}:" in sql}
+    used = {name: _bound(value) for name, value in named.items() if f"{{{name}:" in sql}
     external = None
     if DISPOSABLE in rule.needs:
         external = ExternalData(file_name=DISPOSABLE, data=_disposable(), fmt="TSV", structure="domain String")
@@ -172,6 +172,13 @@ def _with_instants(values: Values, as_of: datetime, shape: Any) -> Values:  # no
         if unit in ("hours", "days") and isinstance(value, int):
             named[f"{stem}_start"] = shape(as_of - timedelta(**{unit: value}))
     return named
+
+
+def _bound(value: object) -> object:
+    """A value as the warehouse's driver takes it: it has no form for decimals inside a map."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"'{name}': {amount:f}" for name, amount in value.items()) + "}"
+    return value
 
 
 def _finding(rule: Rule, row: dict[str, Any]) -> Finding:

@@ -21,6 +21,7 @@ PUBLISHED = {
     "accounts": ("control_accounts", "control_billing_accounts", "control_account_changes"),
     "payments": ("control_payments", "control_refunds", "control_payment_differences"),
     "ledger": ("control_journal",),
+    "fraud": ("control_fraud_decisions", "control_fraud_verdicts"),
 }
 # Longer than a gateway takes to complete its lists, and than a week of failed runs.
 RECONCILED_DAYS = 10

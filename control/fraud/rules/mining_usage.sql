@@ -5,7 +5,7 @@
 -- needs: rating.charges_daily, raw.control_account_changes
 -- parameter max_age_days count: accounts older than this are not looked at
 -- parameter window_days count: whole days that are compared
--- parameter services texts: services that compute
+-- parameter services texts: services that compute, in small letters
 -- parameter min_share share: part of the spend that is compute
 -- parameter max_variation share: most that the days may differ, of the dearest
 -- parameter min_amount amounts: accounts whose cheapest day costs less are not looked at
@@ -25,7 +25,7 @@ days AS (
         charge_date,
         any(currency_code) AS currency_code,
         sum(amount_unrounded) AS day_amount,
-        sumIf(amount_unrounded, service IN {services:Array(String)}) AS compute_amount
+        sumIf(amount_unrounded, lower(service) IN {services:Array(String)}) AS compute_amount
     FROM ${rating}.charges_daily
     WHERE
         charge_date >= toDate({window_start:DateTime64(3, 'UTC')})
