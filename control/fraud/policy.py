@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from control.domain.fraud import Thresholds
-from control.fraud.rules import Place, Rule, Values, all_rules
+from control.fraud.rules import OTHER, Place, Rule, Values, all_rules
 from warehouse.errors import InputError
 
 DEFAULT = Path(__file__).parent.parent / "policies" / "fraud.toml"
-# A currency that a table of amounts does not name.
-OTHER = "other"
 
 _SECTIONS = frozenset({"thresholds", "safeguards", "rules", "trusted"})
 _THRESHOLDS = ("challenge", "review", "limit", "suspend")

@@ -5,7 +5,8 @@ then words. It runs over the control store (SQL that SQLite and PostgreSQL read 
 `control`, over the warehouse where it is `warehouse`; `${raw}` and the like stand for databases there.
 
 It returns account_id, score (0 to 100), reason, evidence; every further column is kept as an input of the decision. It may look at
-nothing later than `as_of`. A parameter NAME_hours or NAME_days is also there as the instant NAME_start, that long before.
+nothing later than `as_of`. A parameter NAME_hours or NAME_days is also there as the instant NAME_start, that long before;
+one of kind `amounts` is there as two lists: NAME_currencies, and NAME_amounts, which begins with the one of every other currency.
 Add a rule by adding a file and its section in the policy.
 """
 
@@ -33,6 +34,8 @@ from warehouse.settings import LAYERS, Settings
 
 FOLDER = Path(__file__).parent / "rules"
 DISPOSABLE = "disposable_domains"
+# A currency that a table of amounts does not name.
+OTHER = "other"
 FIXED_COLUMNS = ("account_id", "score", "reason", "evidence")
 HIGHEST_SCORE = 100
 
@@ -116,7 +119,7 @@ def parse(sql: str, name: str) -> Rule:
 
 def run_on_control(connection: Connection, rule: Rule, values: Values, *, as_of: datetime, account_id: str | None = None) -> list[Finding]:
     """What a rule finds in the control store, in all accounts or in one."""
-    named = _with_instants(values, as_of, lambda instant: _INSTANT.process_bind_param(instant, connection.dialect))
+    named = _named(values, as_of, lambda instant: _INSTANT.process_bind_param(instant, connection.dialect))
     statement = f"SELECT * FROM ({rule.sql}) AS found"
     if account_id is not None:
         statement += " WHERE account_id = :only_account"
@@ -130,8 +133,8 @@ def run_on_control(connection: Connection, rule: Rule, values: Values, *, as_of:
 def run_on_warehouse(client: Client, settings: Settings, rule: Rule, values: Values, *, as_of: datetime) -> list[Finding]:
     """What a rule finds in the warehouse."""
     sql = Template(rule.sql).substitute({layer: settings.database(layer) for layer in LAYERS})
-    named = _with_instants(values, as_of, lambda instant: instant)
-    used = {name: _bound(value) for name, value in named.items() if f"{{{name}:" in sql}
+    named = _named(values, as_of, lambda instant: instant)
+    used = {name: value for name, value in named.items() if f"{{{name}:" in sql}
     external = None
     if DISPOSABLE in rule.needs:
         external = ExternalData(file_name=DISPOSABLE, data=_disposable(), fmt="TSV", structure="domain String")
@@ -165,20 +168,17 @@ def by_account(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     return dict(sorted(grouped.items()))
 
 
-def _with_instants(values: Values, as_of: datetime, shape: Any) -> Values:  # noqa: ANN401 - instant to what the database compares
+def _named(values: Values, as_of: datetime, shape: Any) -> Values:  # noqa: ANN401 - instant to what the database compares
     named: Values = {**values, "as_of": shape(as_of)}
     for name, value in values.items():
         stem, _, unit = name.rpartition("_")
+        if isinstance(value, dict):
+            currencies = [currency for currency in value if currency != OTHER]
+            named[f"{name}_currencies"] = currencies
+            named[f"{name}_amounts"] = [value[OTHER], *(value[currency] for currency in currencies)]
         if unit in ("hours", "days") and isinstance(value, int):
             named[f"{stem}_start"] = shape(as_of - timedelta(**{unit: value}))
     return named
-
-
-def _bound(value: object) -> object:
-    """A value as the warehouse's driver takes it: it has no form for decimals inside a map."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"'{name}': {amount:f}" for name, amount in value.items()) + "}"
-    return value
 
 
 def _finding(rule: Rule, row: dict[str, Any]) -> Finding:

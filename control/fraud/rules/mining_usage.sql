@@ -53,17 +53,14 @@ SELECT
     concat(toString(day_count), ' days of nothing but compute, at one level') AS reason,
     'steady compute' AS evidence,
     toInt64(day_count) AS days,
-    toString(round(cheapest_amount, 4)) AS cheapest_amount,
-    toString(round(dearest_amount, 4)) AS dearest_amount,
+    toString(round(accounts.cheapest_amount, 4)) AS cheapest_amount,
+    toString(round(accounts.dearest_amount, 4)) AS dearest_amount,
     currency_code,
-    toString(round(compute_share, 4)) AS compute_share
+    toString(round(accounts.compute_share, 4)) AS compute_share
 FROM accounts
 WHERE
     day_count >= {window_days:Int64}
-    AND compute_share >= {min_share:Float64}
-    AND toFloat64(dearest_amount - cheapest_amount) / toFloat64(dearest_amount) <= {max_variation:Float64}
-    AND cheapest_amount >= if(
-        mapContains({min_amount:Map(String, Decimal(38, 4))}, currency_code),
-        {min_amount:Map(String, Decimal(38, 4))}[currency_code],
-        {min_amount:Map(String, Decimal(38, 4))}['other']
-    )
+    AND accounts.compute_share >= {min_share:Float64}
+    AND toFloat64(accounts.dearest_amount - accounts.cheapest_amount) / toFloat64(accounts.dearest_amount) <= {max_variation:Float64}
+    AND accounts.cheapest_amount
+    >= {min_amount_amounts:Array(Decimal(38, 4))}[indexOf({min_amount_currencies:Array(String)}, currency_code) + 1]

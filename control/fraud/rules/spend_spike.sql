@@ -41,15 +41,12 @@ SELECT
     toInt64(least(100, ratio * {score_per_ratio:Int64})) AS score,
     concat('a day cost ', toString(round(ratio, 1)), ' times the usual one') AS reason,
     toString(toYYYYMM(toDate({as_of:DateTime64(3, 'UTC')}) - 1)) AS evidence,
-    toString(round(last_amount, 4)) AS last_amount,
-    toString(round(usual_amount, 4)) AS usual_amount,
+    toString(round(compared.last_amount, 4)) AS last_amount,
+    toString(round(compared.usual_amount, 4)) AS usual_amount,
     currency_code,
-    toInt64(days_before) AS days_before
+    toInt64(compared.days_before) AS days_before
 FROM compared
 WHERE
     ratio >= {min_ratio:Float64}
-    AND last_amount >= if(
-        mapContains({min_amount:Map(String, Decimal(38, 4))}, currency_code),
-        {min_amount:Map(String, Decimal(38, 4))}[currency_code],
-        {min_amount:Map(String, Decimal(38, 4))}['other']
-    )
+    AND compared.last_amount
+    >= {min_amount_amounts:Array(Decimal(38, 4))}[indexOf({min_amount_currencies:Array(String)}, currency_code) + 1]
