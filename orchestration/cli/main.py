@@ -24,6 +24,7 @@ from orchestration.cli import (
     billing,
     catalog,
     demo,
+    fraud,
     kafka,
     keys,
     ledger,
@@ -47,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, ledger, keys, kafka, backup, bench,
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, fraud, ledger, keys, kafka, backup, bench,
 ):  # fmt: skip
     module.register(app)
 

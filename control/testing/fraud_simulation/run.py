@@ -56,7 +56,8 @@ class Figures:
     policy_version: str
     days: int
     rows: list[Row] = field(default_factory=list)
-    hits: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # rule: accounts
+    hits: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # rule: accounts it was counted for
+    fraudulent: set[str] = field(default_factory=set)
 
     @property
     def wrongly_suspended(self) -> int:
@@ -92,6 +93,7 @@ def simulate(
     policy = policy_of(control)
     tries = sorted(((card, person, place) for person in people for place, card in enumerate(person.tries)), key=lambda one: one[0].at)
     figures = Figures(policy_version=policy.version, days=months * DAYS_OF_MONTH)
+    figures.fraudulent = {person.account_id for person in people if person.behaviour.is_fraud}
     honest = {person.account_id: not person.behaviour.is_fraud for person in people}
     say(f"{len(people)} accounts, {len(tries)} tries to bind a card")
     for day in range(1, figures.days + 1):
