@@ -26,7 +26,13 @@ _RATED = {
 
 
 def run_simulation(
-    control_settings: ControlSettings, *, seed: int, accounts: int, months: int, say: Callable[[str], None] = lambda _: None
+    control_settings: ControlSettings,
+    *,
+    seed: int,
+    accounts: int,
+    months: int,
+    scan_every: int = 1,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Figures:
     """Play the simulation; it touches nothing of the user's deployment and leaves nothing behind.
 
@@ -37,7 +43,7 @@ def run_simulation(
         own = Deployment(settings=Settings(_env_file=None, home=Path(folder)), control_settings=control_settings)
         with open_warehouse(own) as client, own.control() as control:
             make_rated_tables(client, own.settings)
-            return simulate(control, client, own.settings, seed=seed, accounts=accounts, months=months, say=say)
+            return simulate(control, client, own.settings, seed=seed, accounts=accounts, months=months, scan_every=scan_every, say=say)
 
 
 def make_rated_tables(client: Client, settings: Settings) -> None:

@@ -151,6 +151,7 @@ def simulate(
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same figures.")] = 1,
     accounts: Annotated[int, typer.Option("--accounts", min=20, help="How many.")] = 1000,
     months: Annotated[int, typer.Option("--months", min=2, help="Of thirty days each.")] = 24,
+    scan_every: Annotated[int, typer.Option("--scan-every", min=1, help="Days from one scan to the next.")] = 1,
     output: FormatOption = None,
 ) -> None:
     """Play accounts with seeded behaviours, honest and not, and count what is caught, missed and held by mistake.
@@ -159,7 +160,8 @@ def simulate(
     """
     from orchestration.fraud_simulation import run_simulation
 
-    figures = run_simulation(deployment().control_settings, seed=seed, accounts=accounts, months=months, say=_say)
+    settings = deployment().control_settings
+    figures = run_simulation(settings, seed=seed, accounts=accounts, months=months, scan_every=scan_every, say=_say)
     rows = [
         asdict(row) | {"is_fraud": row.behaviour.is_fraud, "median_days_until_caught": row.median_days, "behaviour": str(row.behaviour)}
         for row in figures.rows

@@ -51,7 +51,7 @@ def played(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with contextlib.closing(connect(own)) as client, opened(url, folder, gateways=lambda _: pytest.fail("nobody is charged")) as control:
         migrate(client, own)
         make_rated_tables(client, own)
-        figures = simulate(control, client, own, seed=SEED, accounts=ACCOUNTS, months=MONTHS)
+        figures = simulate(control, client, own, seed=SEED, accounts=ACCOUNTS, months=MONTHS, scan_every=3)
         yield Played(control=control, client=client, settings=own, figures=figures)
         for layer in LAYERS:
             client.command(f"DROP DATABASE IF EXISTS {own.database(layer)} SYNC")
@@ -91,7 +91,7 @@ def test_rules_of_the_warehouse_look_at_nothing_after_their_as_of(played: Played
     after = {
         rule.name
         for rule, values in POLICY.switched_on(Place.WAREHOUSE)
-        for day in range(20, 60, 5)
+        for day in range(20, 60, 8)
         if run_on_warehouse(played.client, played.settings, rule, values, as_of=START + timedelta(days=day))
     }
     assert not any(before)
@@ -99,10 +99,10 @@ def test_rules_of_the_warehouse_look_at_nothing_after_their_as_of(played: Played
 
 
 def test_a_replay_says_how_often_rules_were_right_and_changes_nothing(played: Played) -> None:
-    start = END - timedelta(days=20)
+    start = END - timedelta(days=16)
     first = replay(played.control, played.client, played.settings, start=start, end=END - timedelta(days=10))
     assert first == replay(played.control, played.client, played.settings, start=start, end=END - timedelta(days=10))
-    assert first.days == 11
+    assert first.days == 7
     named = [record for record in first.rules if record.hits]
     assert named
     assert all(record.true_positives + record.false_positives + record.unknown == record.hits for record in first.rules)
