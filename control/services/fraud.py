@@ -151,6 +151,17 @@ def action_of(connection: Connection, account_id: str, policy: FraudPolicy, *, n
     return standing(fraud.decisions(connection, [account_id]), now, challenge_days=policy.challenge_days)
 
 
+def is_challenged(control: Control, account_id: str, *, now: datetime) -> bool:
+    """Whether the next charge of an account is to ask the card's holder: nothing was paid since the antifraud asked for it."""
+    with control.store.reading() as connection:
+        found = fraud.decisions(connection, [account_id])
+        if not found:
+            return False
+        challenge_days = policy_of(control).challenge_days
+        asked = [one for one in found if one.stands_as(now, challenge_days=challenge_days) is not Action.ALLOW]
+        return bool(asked) and not fraud.has_paid_since(connection, account_id, max(one.decided_at for one in asked))
+
+
 def check_may_bind(control: Control, account_id: str, *, now: datetime) -> None:
     """Do nothing where the account may try another card.
 

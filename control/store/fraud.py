@@ -139,6 +139,21 @@ def known(connection: Connection, account_ids: Sequence[str], *, as_of: datetime
     }
 
 
+def has_paid_since(connection: Connection, account_id: str, since: datetime) -> bool:
+    """Whether money came from outside for an account after an instant."""
+    paid = (
+        select(payments.c.payment_id)
+        .join(invoices, invoices.c.invoice_id == payments.c.invoice_id)
+        .where(
+            invoices.c.account_id == account_id,
+            payments.c.status == "paid",
+            payments.c.charged_minor != 0,
+            payments.c.updated_at > since,
+        )
+    )
+    return connection.execute(paid.limit(1)).first() is not None
+
+
 def _written(finding: Finding) -> dict[str, Any]:
     return {
         "rule": finding.rule,

@@ -27,7 +27,7 @@ from control.services.register import Registration, Trial, register
 from control.store import fraud
 from control.store.fraud import CardAttempt
 from control.store.tables import card_attempts, outbox, payments
-from tests.contract.fake_gateway import DECLINES_WHEN_SAVED, PAYS
+from tests.contract.fake_gateway import DECLINES_WHEN_SAVED, PAYS, FakeGateway
 from tests.control_bench.builders import NOW, a_draft, an_account, given_account_with_card, given_invoices, usd
 from warehouse.errors import InputError, RefusedError
 
@@ -160,6 +160,23 @@ def test_a_challenge_ends_by_itself_and_waits_for_nobody(control: Control) -> No
     assert queue(control) == []
     assert decided(control, a_finding(score=40), now=NOW + timedelta(days=89)) is None
     assert decided(control, a_finding(score=40), now=NOW + timedelta(days=90)) is Action.CHALLENGE
+
+
+def test_after_a_challenge_charges_ask_for_the_holder_until_one_is_paid(control: Control, gateway: FakeGateway) -> None:
+    given_account_with_card(control)
+    decided(control, a_finding(score=40))
+    (invoice,) = given_invoices(control, a_draft())
+    (outcome,) = push(control, now=NOW)
+    assert outcome.result == "requires_action"
+    with control.store.reading() as connection:
+        customer_id = connection.execute(select(payments.c.gateway_customer_id)).scalar_one()
+    seen = gateway.find_invoice(customer_id, invoice.invoice_id)
+    assert seen is not None
+    gateway.authenticate(seen.gateway_invoice_id)
+    later = NOW + timedelta(hours=1)
+    assert [outcome.result for outcome in push(control, now=later)] == ["paid"]
+    given_invoices(control, a_draft(period="2026-02"))
+    assert [outcome.result for outcome in push(control, now=later)] == ["paid"]
 
 
 def test_who_tries_many_cards_is_held_at_once_and_may_try_no_more(control: Control) -> None:
