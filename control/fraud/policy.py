@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -75,13 +76,19 @@ def load_policy(path: Path | None = None) -> FraudPolicy:
     """
     path = path or DEFAULT
     try:
-        content = path.read_bytes()
-        document = tomllib.loads(content.decode(), parse_float=Decimal)
+        return _read(path.read_bytes(), str(path))
     except OSError as error:
         raise InputError(f"the fraud policy {path} cannot be read: {error.strerror}") from error
+
+
+@lru_cache(maxsize=4)
+def _read(content: bytes, name: str) -> FraudPolicy:
+    """Each card that is tried asks for the policy: the file is read again, and parsed only where it changed."""
+    try:
+        document = tomllib.loads(content.decode(), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"the fraud policy {path} is no TOML: {error}") from error
-    return parse_policy(document, version=hashlib.sha256(content).hexdigest()[:12], name=str(path))
+        raise InputError(f"the fraud policy {name} is no TOML: {error}") from error
+    return parse_policy(document, version=hashlib.sha256(content).hexdigest()[:12], name=name)
 
 
 def parse_policy(document: Mapping[str, Any], *, version: str, name: str = "the fraud policy") -> FraudPolicy:

@@ -175,7 +175,7 @@ def check_may_bind(control: Control, account_id: str, *, now: datetime) -> None:
 
 
 def check_may_go_on(connection: Connection, account_id: str) -> None:
-    """Do nothing where a suspended account may go on as far as the antifraud is concerned.
+    """Do nothing where a suspended or closing account may go on as far as the antifraud is concerned.
 
     Raises:
         RefusedError: it is suspended for suspected or confirmed fraud.

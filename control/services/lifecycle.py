@@ -103,15 +103,14 @@ def resume(control: Control, account_id: str, *, reason: str, actor: str, now: d
 
     Raises:
         InputError: there is none of that id.
-        RefusedError: no reason is given, it is neither suspended nor closing, or it is suspended for fraud.
+        RefusedError: no reason is given, it is neither suspended nor closing, or it is held for fraud.
     """
 
     def work(connection: Connection) -> AccountChange | None:
         state = lifecycle.load(connection, account_id).state
         if state not in (AccountState.SUSPENDED, AccountState.CLOSING):
             raise RefusedError(f"account {account_id} is {state}; only a suspended or closing one can be resumed")
-        if state is AccountState.SUSPENDED:
-            check_may_go_on(connection, account_id)
+        check_may_go_on(connection, account_id)
         is_overdue = account_id in _overdue(connection, now.date()) and state is AccountState.SUSPENDED
         to = AccountState.PAST_DUE if is_overdue else AccountState.ACTIVE
         return lifecycle.move(connection, account_id, to, reason=reason.strip(), actor=actor, now=now)
