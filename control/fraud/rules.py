@@ -25,11 +25,13 @@ from string import Template
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.external import ExternalData
 from sqlalchemy import BindParameter, Connection, bindparam, text
 
 from control.domain.fraud import Field, Finding
 from control.store.types import Instant
+from warehouse.errors import RefusedError
 from warehouse.settings import LAYERS, Settings
 
 FOLDER = Path(__file__).parent / "rules"
@@ -42,6 +44,7 @@ HIGHEST_SCORE = 100
 _HEADER = re.compile(r"^-- (rule|version|field|runs_on|needs): (.+)$")
 _PARAMETER = re.compile(r"^-- parameter (\w+) (count|number|share|text|texts|amounts): (.+)$")
 _INSTANT = Instant()
+_UNKNOWN_TABLE = 60  # the server's code
 # Each scan has constants of its own, so that machine code made for one is never used again, and costs more than it saves.
 _QUERY_SETTINGS = {"compile_expressions": 0}
 
@@ -133,14 +136,24 @@ def run_on_control(connection: Connection, rule: Rule, values: Values, *, as_of:
 
 
 def run_on_warehouse(client: Client, settings: Settings, rule: Rule, values: Values, *, as_of: datetime) -> list[Finding]:
-    """What a rule finds in the warehouse."""
+    """What a rule finds in the warehouse.
+
+    Raises:
+        RefusedError: no tick has run yet.
+    """
     sql = Template(rule.sql).substitute({layer: settings.database(layer) for layer in LAYERS})
     named = _named(values, as_of, lambda instant: instant)
     used = {name: value for name, value in named.items() if f"{{{name}:" in sql}
     external = None
     if DISPOSABLE in rule.needs:
         external = ExternalData(file_name=DISPOSABLE, data=_disposable(), fmt="TSV", structure="domain String")
-    found = client.query(sql, parameters=used, external_data=external, settings=_QUERY_SETTINGS)
+    try:
+        found = client.query(sql, parameters=used, external_data=external, settings=_QUERY_SETTINGS)
+    except DatabaseError as error:
+        if error.code != _UNKNOWN_TABLE:
+            raise
+        needed = ", ".join(name for name in rule.needs if "." in name)
+        raise RefusedError(f"rule {rule.name} needs {needed}, and no tick has run yet; start with `meterhouse run`") from None
     return [_finding(rule, row) for row in found.named_results()]
 
 

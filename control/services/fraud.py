@@ -66,6 +66,7 @@ def scan(
 
     Raises:
         InputError: the policy is wrong.
+        RefusedError: no tick has run yet.
         StoreError: the store does not answer.
     """
     used = policy or policy_of(control)
