@@ -7,6 +7,7 @@ The only module of control/ that reads the environment. Where the store lies is 
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -41,6 +42,10 @@ class ControlSettings(BaseSettings):
         default=None,
         validation_alias="STRIPE_API_BASE",
         description="URL of a test gateway; Stripe itself where not set.",
+    )
+
+    fraud_policy: Path | None = Field(
+        default=None, validation_alias="METERHOUSE_FRAUD_POLICY", description="A file; default: control/policies/fraud.toml."
     )
 
     events_url: str = Field(
@@ -115,6 +120,11 @@ class ControlSettings(BaseSettings):
         if value and not iban.is_valid(value):
             raise ValueError("must be an IBAN with right check digits such as DE89370400440532013000")
         return str(iban.compact(value))
+
+    @field_validator("fraud_policy", mode="before")
+    @classmethod
+    def _empty_is_the_default(cls, value: object) -> object:
+        return value or None
 
     @field_validator("stripe_api_base", "adyen_api_base")
     @classmethod

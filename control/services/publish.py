@@ -34,6 +34,8 @@ from control.store.tables import (
     credits_,
     debt_terms,
     dunning_steps,
+    fraud_decisions,
+    fraud_verdicts,
     invoice_credit_uses,
     invoice_lines,
     invoices,
@@ -204,6 +206,8 @@ _FEEDS = (
     ),
     _Feed(table="control_billing_accounts", rows=select(billing_accounts), revision=billing_accounts.c.revision, shape=_plain_row),
     _Feed(table="control_account_changes", rows=select(account_changes), revision=account_changes.c.revision, shape=_plain_row),
+    _Feed(table="control_fraud_decisions", rows=select(fraud_decisions), revision=fraud_decisions.c.revision, shape=_plain_row),
+    _Feed(table="control_fraud_verdicts", rows=select(fraud_verdicts), revision=fraud_verdicts.c.revision, shape=_plain_row),
     _Feed(
         table="control_refunds",
         rows=select(*_columns_without(refunds.c, "gateway_customer_id"), invoices.c.account_id).join(

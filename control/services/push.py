@@ -35,6 +35,7 @@ from control.ports import GatewayFaultError, GatewayMismatchError, GatewayUnavai
 from control.services import lease
 from control.services.charge import may_give_up, settle_at_gateway
 from control.services.customers import ensure_customer, load_account
+from control.services.fraud import is_challenged
 from control.store import journal, payments
 from control.store.documents import load_documents
 from control.store.payments import GatewayCustomer
@@ -281,7 +282,8 @@ class _Run:
         try:
             if payment.reason_code == GATEWAY_FAULT:
                 payment = self._with_new_keys(gateway, invoice, payment)
-            settlement = settle_at_gateway(gateway, invoice, payment)
+            asks_holder = is_challenged(self.control, invoice.content.account_id, now=self.now)
+            settlement = settle_at_gateway(gateway, invoice, payment, asks_holder=asks_holder)
             self.control.reached("collect.charge")
         except (GatewayUnavailableError, GatewayFaultError) as error:
             is_fault = isinstance(error, GatewayFaultError) or payment.reason_code == GATEWAY_FAULT

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -314,7 +315,29 @@ payment_methods = Table(
     Column("status", Text, nullable=False),
     Column("reminded_for", Text, nullable=False),
     Column("saved_at", Instant, nullable=False),
+    # As the gateway tells, for the antifraud; empty where it does not. The same card has the same fingerprint at one gateway.
+    Column("fingerprint", Text, nullable=False),
+    Column("funding", Text, nullable=False),
+    Column("country_code", Text, nullable=False),
     CheckConstraint("status IN ('saved', 'removed')", name="status"),
+)
+
+# Append only: each try to bind a card, and how it ended.
+card_attempts = Table(
+    "card_attempts",
+    metadata,
+    Column("attempt_id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("gateway", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text, nullable=False),  # why it was declined, in the gateway's words
+    Column("payment_method_id", Text, nullable=False),  # empty where it was declined
+    Column("brand", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("funding", Text, nullable=False),
+    Column("country_code", Text, nullable=False),
+    Column("tried_at", Instant, nullable=False, index=True),
+    CheckConstraint("outcome IN ('saved', 'declined')", name="outcome"),
 )
 
 # Attempts to settle a document at a gateway. The row is written before the gateway is asked; its id makes the keys.
@@ -662,4 +685,37 @@ mails = Table(
     Column("sent_at", Text, nullable=False),
     _revision(),
     CheckConstraint("status IN ('pending', 'sent', 'withdrawn', 'given_up')", name="status"),
+)
+
+# Append only: what the antifraud decided about an account, and from what (findings: a JSON list). Numbers count from 1 within it.
+fraud_decisions = Table(
+    "fraud_decisions",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("as_of", Instant, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("score", Exact, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("findings", Text, nullable=False),
+    _revision(),
+    CheckConstraint("cause IN ('scan', 'card')", name="cause"),
+    CheckConstraint("action IN ('challenge', 'review', 'limit', 'suspend')", name="action"),
+)
+
+# Append only: what a person said of a decision. One without a verdict is open.
+fraud_verdicts = Table(
+    "fraud_verdicts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("given_at", Instant, nullable=False),
+    _revision(),
+    ForeignKeyConstraint(["account_id", "number"], ["fraud_decisions.account_id", "fraud_decisions.number"]),
+    CheckConstraint("verdict IN ('released', 'confirmed')", name="verdict"),
 )

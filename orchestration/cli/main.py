@@ -26,6 +26,7 @@ from orchestration.cli import (
     debt,
     demo,
     jobs,
+    fraud,
     kafka,
     keys,
     ledger,
@@ -50,7 +51,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, ledger, jobs, keys, kafka, backup, bench, debt,
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, ledger, jobs, keys, kafka, backup, bench, debt, fraud,
 ):  # fmt: skip
     module.register(app)
 
