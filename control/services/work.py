@@ -21,6 +21,7 @@ from control.services.payment_methods import remind_of_expiry
 from control.services.push import WAIT_SECONDS, resume
 from control.services.receive import handle_events
 from control.services.registry import FLOWS
+from control.services.webhook_subscriptions import deliver_webhooks
 from control.store import inbox, outbox, sagas
 from control.store.tables import gateway_events, payments
 from control.store.tables import outbox as outbox_table
@@ -38,6 +39,7 @@ class Worked:
     accounts_moved: int
     reminders: int
     messages_sent: int
+    webhooks_sent: int
     events_waiting: int
     attempts_waiting: int
     flows_waiting: int
@@ -70,6 +72,7 @@ def work(control: Control, *, now: datetime, post: Post | None = None, wait_seco
     moved = review(control, now=now)
     reminders = remind_of_expiry(control, now=now)
     delivered = deliver(control, now=now, post=post)
+    webhooks = deliver_webhooks(control, now=now, post=post)
     waiting = _waiting(control)
     return Worked(
         events_handled=events,
@@ -79,6 +82,7 @@ def work(control: Control, *, now: datetime, post: Post | None = None, wait_seco
         accounts_moved=len(moved),
         reminders=reminders,
         messages_sent=delivered.sent,
+        webhooks_sent=webhooks,
         events_waiting=waiting["events"],
         attempts_waiting=waiting["attempts"],
         flows_waiting=waiting["flows"],
