@@ -196,8 +196,7 @@ def deliver_webhooks(control: Control, *, now: datetime, post: Post | None = Non
         control.reached("webhook.send")
         failures[delivery.subscription_id] = failures[delivery.subscription_id] + 1 if reason else 0
         taken += not reason
-        values = _outcome(delivery, reason, now)
-        control.store.transact(lambda connection, delivery=delivery, values=values: rows.record(connection, delivery, **values))
+        _record(control, delivery, _outcome(delivery, reason, now))
     return taken
 
 
@@ -266,6 +265,10 @@ def _send(receiver: Subscription, delivery: Delivery, server_key: bytes, post: P
     except (OSError, InputError) as error:
         return f"no answer: {type(error).__name__}"
     return "" if 200 <= status < 300 else f"answered {status}"
+
+
+def _record(control: Control, delivery: Delivery, values: dict[str, object]) -> None:
+    control.store.transact(lambda connection: rows.record(connection, delivery, **values))
 
 
 def _outcome(delivery: Delivery, reason: str, now: datetime) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The application that `meterhouse up` serves (see __main__.py).
 
-It owns what is opened and closed with the server. What a route does is in ingestion/door and, for the public API, in control.
+It owns what is opened and closed with the server. What a route does is in ingestion/door and, for the public API, in v1/.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ingestion.door.spool import Spool
 from ingestion.sources import frames
 from orchestration.api import HEALTH_PATH
 from orchestration.api.access import KeyAccess
+from orchestration.api.v1.mount import mount, serving
 from orchestration.deployment import Deployment
 from warehouse.settings import load_settings
 
@@ -35,15 +36,17 @@ def create_app(deployment: Deployment | None = None) -> FastAPI:
         spool = Spool(frames.folder(settings.home), limit_bytes=settings.spool_limit_bytes)
         try:
             with open_control(settings, here.control_settings) as control:
-                door = Door(spool, KeyAccess(control, EVENTS_WRITE), body_limit_bytes=settings.request_limit_bytes)
+                door = Door(spool, KeyAccess(control, EVENTS_WRITE, clock=settings.now), body_limit_bytes=settings.request_limit_bytes)
                 app.router.routes.extend(door.routes)
-                yield
+                async with serving(app, settings, control):
+                    yield
         finally:
             spool.close()
 
-    app = FastAPI(title="Meterhouse", lifespan=opened, openapi_url=None)
+    app = FastAPI(title="Meterhouse", lifespan=opened, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(HTTPException, _explained)
-    app.add_api_route(HEALTH_PATH, _healthy, methods=["GET"])
+    app.add_api_route(HEALTH_PATH, _healthy, methods=["GET"], include_in_schema=False)
+    mount(app)
     return app
 
 
