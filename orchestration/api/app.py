@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from control.bootstrap import open_control
+from control.bootstrap import Gateways, open_control
 from control.domain.api_keys import EVENTS_WRITE
 from control.settings import load_control_settings
 from ingestion.door.app import Door
@@ -26,7 +26,7 @@ from orchestration.deployment import Deployment
 from warehouse.settings import load_settings
 
 
-def create_app(deployment: Deployment | None = None) -> FastAPI:
+def create_app(deployment: Deployment | None = None, *, gateways: Gateways | None = None) -> FastAPI:
     """The application of a deployment; default: of the environment. Nothing is opened before it starts."""
     here = deployment or Deployment(settings=load_settings(), control_settings=load_control_settings())
 
@@ -35,7 +35,7 @@ def create_app(deployment: Deployment | None = None) -> FastAPI:
         settings = here.settings
         spool = Spool(frames.folder(settings.home), limit_bytes=settings.spool_limit_bytes)
         try:
-            with open_control(settings, here.control_settings) as control:
+            with open_control(settings, here.control_settings, gateways=gateways) as control:
                 door = Door(spool, KeyAccess(control, EVENTS_WRITE, clock=settings.now), body_limit_bytes=settings.request_limit_bytes)
                 app.router.routes.extend(door.routes)
                 async with serving(app, settings, control):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Path
+from fastapi import Path, Query
 
 from control.domain.accounts import AccountRow
 from control.domain.lifecycle import AccountState
@@ -32,11 +32,16 @@ AccountId = Annotated[str, Path(description="The account.")]
 
 
 @router.reads("/accounts", scope="accounts:read")
-def list_accounts(call: CallOf, paging: PagingOf, state: AccountState | None = None) -> Page[Account]:
+def list_accounts(
+    call: CallOf,
+    paging: PagingOf,
+    account_id: Annotated[str | None, Query(description="Only this account.")] = None,
+    state: AccountState | None = None,
+) -> Page[Account]:
     """The accounts that the key reaches, by id."""
-    question = ["accounts", state]
+    question = ["accounts", account_id, state]
     (after,) = paging.after(question, width=1) or [""]
-    found = page_of_accounts(call.control, account_id=call.grant.account_id, state=state, after=after, limit=paging.limit + 1)
+    found = page_of_accounts(call.control, account_id=account_id or call.grant.account_id, state=state, after=after, limit=paging.limit + 1)
     items = [Account.of(view) for view in found]
     return Page(**paging.page(items, [[item.account_id] for item in items], question))
 

@@ -59,7 +59,9 @@ class Period:
 class Filters:
     """What of the usage is asked for."""
 
-    def __init__(self, account_id: Only, project_id: Only, region: Only, resource_id: Only, sku_id: Only, label: Labels) -> None:
+    def __init__(
+        self, *, account_id: Only, project_id: Only, region: Only, resource_id: Only, sku_id: Only, label: Labels
+    ) -> None:
         self.columns = {
             "account_id": account_id,
             "project_id": project_id,
@@ -80,6 +82,7 @@ def list_costs(
     paging: PagingOf,
     period: PeriodOf,
     filters: FiltersOf,
+    *,
     service: Only,
     group_by: Annotated[
         list[Dimension], Query(default_factory=list, max_length=MOST_DIMENSIONS, description="What to divide by; repeatable.")

@@ -280,6 +280,8 @@ def _again(replay: Replay) -> Response:
 def _explained(error: Exception, request_id: str) -> JSONResponse:
     response = problem_of(error)
     if response is not None:
+        if response.status_code >= _SERVER_ERROR:
+            _log.warning("request %s: %s", request_id, str(error).partition("\n")[0])
         return response
     _log.exception("request %s", request_id, exc_info=error)
     return defect(request_id)

@@ -24,9 +24,10 @@ Document = Annotated[str, Path(description="An invoice_id, or the number of an i
 
 _MONEY = ("subtotal_amount", "credit_amount", "tax_amount", "total_amount", "paid_amount")
 _COLUMNS = (
-    "invoice_id, invoice_number, kind, account_id, period, adjusted_period, status, currency_code, toString(subtotal_amount) AS subtotal_amount,"
-    " toString(credit_amount) AS credit_amount, toString(tax_percent) AS tax_percent, toString(tax_amount) AS tax_amount,"
-    " toString(total_amount) AS total_amount, toString(documents.paid_amount) AS paid_amount, tax_note, issued_at, due_date"
+    "invoice_id, invoice_number, kind, account_id, period, adjusted_period, status, currency_code,"
+    " toString(subtotal_amount) AS subtotal_amount, toString(credit_amount) AS credit_amount, toString(tax_percent) AS tax_percent,"
+    " toString(tax_amount) AS tax_amount, toString(total_amount) AS total_amount, toString(documents.paid_amount) AS paid_amount,"
+    " tax_note, issued_at, due_date"
 )
 # Drafts and issued documents are two halves of one view, which both are read for: an order that any subset keeps.
 _ORDER = ("period", "account_id", "kind", "adjusted_period", "invoice_id")

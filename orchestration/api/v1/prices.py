@@ -68,7 +68,11 @@ WHERE (account_id = '' OR $reach) AND account_id IN ('', {account_id:String})
 ORDER BY indexOf(['sku', 'service', 'all'], toString(scope_type)), percent DESC, discount_id
 LIMIT 1
 """
-_SKU = "SELECT sku_id, service, unit FROM ${staging}.stg_catalog__skus WHERE sku_id = {sku_id:String} AND ($reach OR 1)"
+_SKU = """
+SELECT sku_id, service, unit
+FROM ${staging}.stg_catalog__skus
+WHERE sku_id = {sku_id:String} AND sku_id IN (SELECT sku_id FROM ${staging}.stg_catalog__prices WHERE account_id = '' OR $reach)
+"""
 _SO_FAR = """
 SELECT toString(sum(quantity)) AS quantity
 FROM ${rating}.int_on_demand_daily
