@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from control.bootstrap import Control
 from control.domain.api_keys import WHOLE_DEPLOYMENT
+from control.store import paging
 from control.store.tables import audit_log
 
 
@@ -44,7 +45,6 @@ def list_audit(
     if account_id != WHOLE_DEPLOYMENT:
         found = found.where(audit_log.c.account_id == account_id)
     if after is not None:
-        is_older = tuple_(audit_log.c.asked_at, audit_log.c.request_id) < tuple_(*after)
-        found = found.where(is_older)
+        found = found.where(paging.after((audit_log.c.asked_at, audit_log.c.request_id), after, is_descending=True))
     with control.store.reading() as connection:
         return [AuditEntry(**row) for row in connection.execute(found).mappings()]

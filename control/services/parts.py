@@ -10,13 +10,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import Row, Select, select
 
 from control.bootstrap import Control
 from control.domain.accounts import AccountRow, BudgetRow
 from control.domain.lifecycle import AccountState, AccountType
 from control.domain.money import Money
 from control.services.lifecycle import AccountView
+from control.store import paging
 from control.store.lifecycle import BillingAccount
 from control.store.tables import accounts, billing_accounts, budgets, credits_, invoices, payments, refunds
 
@@ -142,7 +143,7 @@ def page_of_payments(
     if invoice_number:
         found = found.where(invoices.c.invoice_number == invoice_number)
     if after is not None:
-        found = found.where(tuple_(payments.c.started_at, payments.c.payment_id) > tuple_(*after))
+        found = found.where(paging.after((payments.c.started_at, payments.c.payment_id), after))
     with control.store.reading() as connection:
         rows = connection.execute(found.order_by(payments.c.started_at, payments.c.payment_id).limit(limit))
         return [_payment(row) for row in rows]
@@ -161,7 +162,7 @@ def page_of_refunds(control: Control, *, account_id: str = "", after: Place | No
     if account_id:
         found = found.where(invoices.c.account_id == account_id)
     if after is not None:
-        found = found.where(tuple_(refunds.c.asked_at, refunds.c.refund_id) > tuple_(*after))
+        found = found.where(paging.after((refunds.c.asked_at, refunds.c.refund_id), after))
     with control.store.reading() as connection:
         rows = connection.execute(found.order_by(refunds.c.asked_at, refunds.c.refund_id).limit(limit))
         return [_refund(row) for row in rows]

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from sqlalchemy import Connection, tuple_
+from sqlalchemy import Connection
 
 from control.bootstrap import Control
 from control.domain.api_keys import WHOLE_DEPLOYMENT
@@ -25,6 +25,7 @@ from control.domain.signatures import HEADER, sign
 from control.domain.webhook_subscriptions import Subscription, checked_types, checked_url, is_public
 from control.services.customers import load_account
 from control.services.deliver import AT_ONCE, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MAX_FAILURES, MAX_TRIES, TIMEOUT_SECONDS, Post
+from control.store import paging
 from control.store import webhook_subscriptions as rows
 from control.store.tables import webhook_deliveries, webhook_subscriptions
 from control.store.webhook_subscriptions import Delivery
@@ -148,7 +149,7 @@ def list_deliveries(control: Control, subscription_id: str, *, after: tuple[date
     """What a receiver was sent and shall be sent, the latest first; with `after` (created_at, event_id) only older ones."""
     wanted = webhook_deliveries.c.subscription_id == subscription_id
     if after is not None:
-        wanted &= tuple_(webhook_deliveries.c.created_at, webhook_deliveries.c.event_id) < tuple_(*after)
+        wanted &= paging.after((webhook_deliveries.c.created_at, webhook_deliveries.c.event_id), after, is_descending=True)
     order = (webhook_deliveries.c.created_at.desc(), webhook_deliveries.c.event_id.desc())
     with control.store.reading() as connection:
         return rows.deliveries(connection, wanted, order=order, limit=limit)

@@ -78,7 +78,7 @@ def _events(account_id: str) -> list[dict[str, Any]]:
         data = {"region": "eu-north1", "project_id": f"{account_id}-{team}", "state": "running", "metrics": {"compute.vcpu": "3"}}
         machine = f"{account_id}-vm-{number}"
         found.append(_event(account_id, machine, "resource.created", f"2026-01-{number:02d}T10:20:00Z", data, team=team))
-        found.append(_event(account_id, machine, "resource.deleted", f"2026-01-{number + 2:02d}T11:40:00Z", {}, team=team))
+        found.append(_event(account_id, machine, "resource.deleted", f"2026-01-{number:02d}T14:40:00Z", {}, team=team))
     for day in ("2026-01-05", "2026-01-20", "2026-02-01", "2026-02-02"):
         for metric, quantity in (("net.egress", "7.25"), ("storage.requests", "12345"), ("storage.archive", "61")):
             data = {"region": "us-east1", "project_id": f"{account_id}-web", "metric": metric, "quantity": quantity}

@@ -14,6 +14,7 @@ from control.services.parts import page_of_accounts
 from control.services.register import Registration, register
 from orchestration.api.v1.gate import CallOf, Resource
 from orchestration.api.v1.paging import Page, PagingOf
+from orchestration.api.v1.problems import NotFoundError
 from orchestration.api.v1.schemas.accounts import (
     Account,
     AccountMember,
@@ -109,6 +110,8 @@ def set_member(call: CallOf, account_id: AccountId, email: Email, body: MemberRo
 @router.writes("DELETE", "/accounts/{account_id}/members/{email}", scope="accounts:write", status_code=204)
 def remove_member(call: CallOf, account_id: AccountId, email: Email) -> None:
     """Take a member out."""
+    if all(member.email != email.lower() for member in members.list_members(call.control, account_id)):
+        raise NotFoundError("such member")
     members.remove_member(call.control, account_id, email)
 
 

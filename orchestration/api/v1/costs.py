@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
 from pydantic import StringConstraints
 
-from ingestion.door.problems import Problem
 from orchestration.api.v1 import breakdown
 from orchestration.api.v1.breakdown import Question, Statement
 from orchestration.api.v1.gate import Call, CallOf, Resource
@@ -21,7 +20,6 @@ router = Resource("costs and usage")
 
 # Of one question; more dimensions cost memory for groups that nobody reads.
 MOST_DIMENSIONS, MOST_VALUES = 8, 100
-_HOUR = timedelta(hours=1)
 
 _Value = Annotated[str, StringConstraints(pattern="^[^\\x00-\\x1f\\x7f]{0,255}$")]
 Only = Annotated[list[_Value], Query(default_factory=list, max_length=MOST_VALUES, description="Only these; repeatable.")]
@@ -33,8 +31,10 @@ class Period:
 
     def __init__(
         self,
-        start: Annotated[Instant | None, Query(description="First hour; the start of this month where not given.")] = None,
-        end: Annotated[Instant | None, Query(description="End, exclusive; the end of the start's month where not given.")] = None,
+        start: Annotated[
+            Instant | None, Query(description="Hours that begin from here on; the start of this month where not given.")
+        ] = None,
+        end: Annotated[Instant | None, Query(description="And before here; the end of the start's month where not given.")] = None,
         granularity: Granularity = Granularity.TOTAL,
     ) -> None:
         self.start = start
@@ -42,26 +42,15 @@ class Period:
         self.granularity = granularity
 
     def bounds(self, now: datetime) -> tuple[datetime, datetime]:
-        """Start and end.
-
-        Raises:
-            Problem: they are no whole hours, or the wrong way round.
-        """
+        """Start and end: hours that begin in between count, whole."""
         start = self.start or datetime(now.year, now.month, 1, tzinfo=UTC)
-        end = self.end or _month_end(start)
-        if any((at - datetime(at.year, at.month, at.day, tzinfo=UTC)) % _HOUR for at in (start, end)):
-            raise Problem(422, "invalid-request", "start and end are whole hours; charges are not kept finer")
-        if start >= end:
-            raise Problem(422, "invalid-request", "start lies before end")
-        return start, end
+        return start, self.end or _month_end(start)
 
 
 class Filters:
     """What of the usage is asked for."""
 
-    def __init__(
-        self, *, account_id: Only, project_id: Only, region: Only, resource_id: Only, sku_id: Only, label: Labels
-    ) -> None:
+    def __init__(self, *, account_id: Only, project_id: Only, region: Only, resource_id: Only, sku_id: Only, label: Labels) -> None:
         self.columns = {
             "account_id": account_id,
             "project_id": project_id,

@@ -25,17 +25,17 @@ periods are half-open. Lists are pages: send `next_cursor` as `cursor` until it 
 404, as if it were not there. Refusals are problem details (RFC 9457). Send `Idempotency-Key` with whatever changes something."""
 
 _REFUSALS = {
-    "400": "The cursor or Idempotency-Key is malformed.",
+    "400": "The Idempotency-Key is malformed, or missing where it is required.",
     "401": "No credential, or one that is unknown, revoked or has ended.",
     "403": "The credential lacks the scope, or is bound to an account where staff is needed.",
-    "404": "There is no such thing that the credential reaches.",
-    "422": "The request is not what this document says, or names what does not exist.",
+    "404": "There is no such thing, or no such page, that the credential reaches.",
+    "422": "The request is not what this document says.",
     "429": "The key asks too often; wait `Retry-After` seconds.",
     "500": "A defect of ours; tell us the request id.",
     "503": "A part of the deployment does not answer; send it again after `Retry-After` seconds.",
 }
 _REFUSALS_OF_WRITES = {
-    "409": "A rule of billing forbids it now, or the first request with the Idempotency-Key has no answer yet.",
+    "409": "The request is what this document says, but a rule forbids it; or the first one with the Idempotency-Key has no answer yet.",
     "413": "The body is too large.",
 }
 _PROBLEM = {
@@ -102,7 +102,7 @@ def _refuse(operation: dict[str, Any], *, is_write: bool) -> None:
 
 
 def _events() -> dict[str, Any]:
-    line = {"schema": {"type": "string", "description": "Events, one a line."}}
+    line = {"schema": {"description": "Events, one a line; whatever a line holds, it is taken, and judged when it is loaded."}}
     return {
         "tags": ["events"],
         "summary": "Push Events",
@@ -114,7 +114,7 @@ def _events() -> dict[str, Any]:
             "required": True,
             "content": {
                 "application/cloudevents+json": {"schema": _EVENT},
-                "application/cloudevents-batch+json": {"schema": {"type": "array", "items": _EVENT}},
+                "application/cloudevents-batch+json": {"schema": {"type": "array", "items": {}, "description": "CloudEvents 1.0."}},
                 "application/x-ndjson": line,
             },
         },

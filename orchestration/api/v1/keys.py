@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Path, Query
 
 from control.services import api_keys
 from control.services.audit import list_audit
-from ingestion.door.problems import Problem
 from orchestration.api.v1.gate import Call, CallOf, Resource
-from orchestration.api.v1.paging import Page, PagingOf
+from orchestration.api.v1.paging import Page, PagingOf, instant_of
 from orchestration.api.v1.problems import NotFoundError
 from orchestration.api.v1.schemas.access import AuditRecord, Key, KeyWithSecret, NewKey, Rotation
 from orchestration.api.v1.schemas.fields import instant_text
@@ -72,11 +71,7 @@ def list_audit_log(
 ) -> Page[AuditRecord]:
     """Requests to change something, the latest first."""
     question = ["audit", account_id]
-    place = paging.after(question, width=2)
-    try:
-        after = None if place is None else (datetime.fromisoformat(place[0]), place[1])
-    except ValueError:
-        raise Problem(400, "unknown-cursor", "the cursor is none of this list") from None
+    after = instant_of(paging.after(question, width=2))
     found = list_audit(call.control, account_id=account_id or call.grant.account_id, after=after, limit=paging.limit + 1)
     places = [[instant_text(each.asked_at), each.request_id] for each in found]
     return Page(**paging.page([AuditRecord.of(each) for each in found], places, question))

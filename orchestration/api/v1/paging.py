@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
@@ -71,11 +72,28 @@ class Paging:
         return {"items": list(found[: self.limit]), "next_cursor": text}
 
 
+def instant_of(place: Sequence[str] | None) -> tuple[datetime, str] | None:
+    """The place of a list that is in the order of an instant and an id.
+
+    Raises:
+        Problem: its first part is no instant.
+    """
+    if place is None:
+        return None
+    try:
+        at = datetime.fromisoformat(place[0])
+    except ValueError:
+        raise _refused() from None
+    if at.tzinfo is None:
+        raise _refused()
+    return at, place[1]
+
+
 PagingOf = Annotated[Paging, Depends(Paging)]
 
 
 def _refused() -> Problem:
-    return Problem(400, "unknown-cursor", "the cursor is none of this list with these filters; begin again without one")
+    return Problem(404, "unknown-cursor", "the cursor is none of this list with these filters; begin again without one")
 
 
 def _hash(question: object) -> str:

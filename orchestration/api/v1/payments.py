@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -14,9 +13,8 @@ from control.services.parts import find_payment, find_refund, page_of_payments, 
 from control.services.push import push_one
 from control.services.refund import refund_invoice
 from control.services.show import show_invoice
-from ingestion.door.problems import Problem
 from orchestration.api.v1.gate import Call, CallOf, Resource
-from orchestration.api.v1.paging import Page, Paging, PagingOf
+from orchestration.api.v1.paging import Page, PagingOf, instant_of
 from orchestration.api.v1.problems import NotFoundError
 from orchestration.api.v1.schemas.fields import instant_text
 from orchestration.api.v1.schemas.payments import Collection, NewRefund, Payment, Refund
@@ -34,7 +32,7 @@ _WAIT_SECONDS = 20.0
 def list_payments(call: CallOf, paging: PagingOf, account_id: AccountQuery = None, invoice_number: str = "") -> Page[Payment]:
     """Attempts to settle documents, oldest first."""
     question = ["payments", account_id, invoice_number]
-    after = _place(paging, question)
+    after = instant_of(paging.after(question, width=2))
     account = account_id or call.grant.account_id
     found = page_of_payments(call.control, account_id=account, invoice_number=invoice_number, after=after, limit=paging.limit + 1)
     places = [[instant_text(each.started_at), each.payment_id] for each in found]
@@ -61,7 +59,7 @@ def pay_invoice(call: CallOf, invoice_number: Number) -> Collection:
 def list_refunds(call: CallOf, paging: PagingOf, account_id: AccountQuery = None) -> Page[Refund]:
     """Refunds, oldest first."""
     question = ["refunds", account_id]
-    after = _place(paging, question)
+    after = instant_of(paging.after(question, width=2))
     found = page_of_refunds(call.control, account_id=account_id or call.grant.account_id, after=after, limit=paging.limit + 1)
     places = [[instant_text(each.asked_at), each.refund_id] for each in found]
     return Page(**paging.page([Refund.of(each) for each in found], places, question))
@@ -96,13 +94,3 @@ def _issued(call: Call, invoice_number: str) -> IssuedInvoice:
         raise NotFoundError("such issued document") from None
     call.about(issued.content.account_id)
     return issued
-
-
-def _place(paging: Paging, question: object) -> tuple[datetime, str] | None:
-    after = paging.after(question, width=2)
-    if after is None:
-        return None
-    try:
-        return datetime.fromisoformat(after[0]), after[1]
-    except ValueError:
-        raise Problem(400, "unknown-cursor", "the cursor is none of this list") from None

@@ -10,13 +10,13 @@ from fastapi import Query
 
 from control.domain.estimates import PriceFunction, discounted
 from control.services.lifecycle import show_account
-from ingestion.door.problems import Problem
 from orchestration.api.v1.gate import Call, CallOf, Resource
 from orchestration.api.v1.paging import Page, PagingOf
 from orchestration.api.v1.problems import NotFoundError
 from orchestration.api.v1.reader import Row
 from orchestration.api.v1.schemas.fields import CurrencyCode, Identifier, Instant, PositiveText, decimal_text
 from orchestration.api.v1.schemas.prices import Estimate, Price, Tier
+from warehouse.errors import RefusedError
 from warehouse.ticks import EPOCH, FOREVER
 
 router = Resource("prices")
@@ -109,7 +109,7 @@ def estimate_price(
     account = account_id or call.grant.account_id
     currency = show_account(call.control, account).account.currency_code if account else currency_code or "USD"
     if currency_code not in (None, currency):
-        raise Problem(422, "invalid-request", f"account {account} is billed in {currency}")
+        raise RefusedError(f"account {account} is billed in {currency}")
     instant = (at or call.now).replace(minute=0, second=0, microsecond=0)
     asked = {"sku_id": sku_id, "account_id": account, "currency_code": currency, "at": instant}
     skus = call.api.reader.rows(call.grant, _SKU, asked)

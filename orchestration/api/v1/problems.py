@@ -18,12 +18,13 @@ from warehouse.errors import InputError, MeterhouseError, RefusedError, Settings
 
 _RETRY_SECONDS = 5
 _FRAMEWORK = {404: "no-such-path", 405: "method-not-allowed"}
-# The first that fits. Texts of ours are written for users and hold no secret.
+# The first that fits. Texts of ours are written for users and hold no secret. 422 is for what the document does not allow; what
+# it allows and a rule forbids, such as a tax id with wrong check digits, is 409.
 _KINDS: Sequence[tuple[type[MeterhouseError], int, str]] = (
     (KeyReusedError, 422, "idempotency-key-reused"),
     (InFlightError, 409, "request-in-flight"),
     (OutcomeUnknownError, 409, "outcome-unknown"),
-    (InputError, 422, "invalid-request"),
+    (InputError, 409, "refused"),
     (RefusedError, 409, "refused"),
     (GatewayRefusedError, 409, "gateway-refused"),
     (GatewayMismatchError, 409, "gateway-mismatch"),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Query
 
 from control.domain.webhook_subscriptions import Subscription
 from control.services import webhook_subscriptions as webhooks
-from ingestion.door.problems import Problem
 from orchestration.api.v1.gate import Call, CallOf, Resource
-from orchestration.api.v1.paging import Page, PagingOf
+from orchestration.api.v1.paging import Page, PagingOf, instant_of
 from orchestration.api.v1.problems import NotFoundError
 from orchestration.api.v1.schemas.fields import instant_text
 from orchestration.api.v1.schemas.webhooks import (
@@ -85,11 +83,7 @@ def list_webhook_deliveries(call: CallOf, subscription_id: SubscriptionId, pagin
     """What a receiver was sent and shall be sent, the latest first."""
     _reached(call, subscription_id)
     question = ["deliveries", subscription_id]
-    place = paging.after(question, width=2)
-    try:
-        after = None if place is None else (datetime.fromisoformat(place[0]), place[1])
-    except ValueError:
-        raise Problem(400, "unknown-cursor", "the cursor is none of this list") from None
+    after = instant_of(paging.after(question, width=2))
     found = webhooks.list_deliveries(call.control, subscription_id, after=after, limit=paging.limit + 1)
     places = [[instant_text(each.created_at), each.event_id] for each in found]
     return Page(**paging.page([WebhookDelivery.of(each) for each in found], places, question))

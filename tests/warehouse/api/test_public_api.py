@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -17,14 +17,7 @@ from orchestration.api.v1.document import document
 from orchestration.api.v1.reader import UnboundStatementError
 from orchestration.api.v1.schemas.costs import COLUMNS, Granularity
 from tests.api_bench.requests import operations
-from tests.api_bench.world import ACME, UMBRA, World, built_world
-from warehouse.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def world(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with built_world(server, tmp_path_factory.mktemp("api")) as built:
-        yield built
+from tests.api_bench.world import ACME, UMBRA, World
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,8 @@ def test_breakdowns_add_up_to_the_charges_whatever_they_are_divided_by(world: Wo
     assert {key: quantity for key, (quantity, _) in shown.items()} == {
         (line["sku_id"], line["price_id"], line["line_type"]): line["quantity"] for line in lines
     }
-    assert {round(Fraction(amount), 2) for _, amount in shown.values()} == {Fraction(line["amount"]) for line in lines}
+    rounded = {key: str(Decimal(amount).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)) for key, (_, amount) in shown.items()}
+    assert rounded == {(line["sku_id"], line["price_id"], line["line_type"]): line["amount"] for line in lines}
 
 
 def test_filters_and_labels_choose_rows(acme: Reads) -> None:
@@ -126,31 +120,22 @@ def test_pages_of_any_size_hold_every_row_once(acme: Reads, limit: int, dimensio
     assert acme.items("/v1/costs", limit=limit, **asked) == whole["items"]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/v1/invoices",
-        "/v1/prices",
-        "/v1/invoices/{document}/explanation",
-        "/v1/invoices/{document}/lines",
-        "/v1/audit-log",
-        "/v1/webhook-subscriptions/{subscription_id}/deliveries",
-        "/v1/accounts/{account_id}/members",
-        "/v1/api-keys",
-        "/v1/refunds",
-    ],
-)
-def test_every_list_goes_on_where_its_page_ended(world: World, path: str) -> None:
+def test_every_list_goes_on_where_its_page_ended(world: World) -> None:
+    """Which there are, the document says: whatever takes a cursor."""
     staff = Reads(world, world.key())
-    whole = staff.page(path.format(**world.ids), limit=1000)["items"]
-    assert staff.items(path.format(**world.ids), limit=1) == whole
+    lists = [operation for operation in operations(document(world.app)) if "cursor" in operation.names("query")]
+    assert len(lists) > 15
+    for operation in lists:
+        path = operation.path.format(**world.ids)
+        whole = staff.page(path, limit=1000)["items"]
+        assert staff.items(path, limit=max(1, len(whole) // 3)) == whole, operation.name
 
 
 def test_a_cursor_is_good_for_its_own_question_only(world: World, acme: Reads) -> None:
     cursor = acme.page("/v1/costs", start="2026-01-01T00:00:00Z", group_by=["sku_id"], limit=1)["next_cursor"]
     for path, query in (("/v1/costs", {"group_by": ["region"]}), ("/v1/prices", {}), ("/v1/refunds", {})):
         answer = world.http.get(path, params={"cursor": cursor, **query}, headers=acme.headers)
-        assert (answer.status_code, answer.json()["type"]) == (400, "urn:meterhouse:problem:unknown-cursor")
+        assert (answer.status_code, answer.json()["type"]) == (404, "urn:meterhouse:problem:unknown-cursor")
 
 
 def test_an_estimate_is_what_the_bill_says(world: World, acme: Reads) -> None:
