@@ -21,7 +21,7 @@ _FRAMEWORK = {404: "no-such-path", 405: "method-not-allowed"}
 # The first that fits. Texts of ours are written for users and hold no secret. 422 is for what the document does not allow; what
 # it allows and a rule forbids, such as a tax id with wrong check digits, is 409.
 _KINDS: Sequence[tuple[type[MeterhouseError], int, str]] = (
-    (KeyReusedError, 422, "idempotency-key-reused"),
+    (KeyReusedError, 409, "idempotency-key-reused"),
     (InFlightError, 409, "request-in-flight"),
     (OutcomeUnknownError, 409, "outcome-unknown"),
     (InputError, 409, "refused"),

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment
 
 _TEMPLATE = Path(__file__).with_name("reference.html.j2")
 _SHOWN_CHARACTERS = 160
@@ -25,7 +25,7 @@ def _rendered(text: str) -> str:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             tags.setdefault(operation["tags"][0], []).append({"path": path, "method": method.upper(), **operation})
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["kind"] = kind
     return environment.from_string(_TEMPLATE.read_text()).render(document=document, tags=tags)
 
