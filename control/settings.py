@@ -55,6 +55,17 @@ class ControlSettings(BaseSettings):
     )
     events_secret: SecretStr = Field(default=SecretStr(""), validation_alias="METERHOUSE_EVENTS_SECRET", description="Signs them.")
 
+    server_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="METERHOUSE_SERVER_KEY",
+        description="Signs access tokens and webhooks; a file in the home where not set.",
+    )
+    webhooks_allow_private: bool = Field(
+        default=False,
+        validation_alias="METERHOUSE_WEBHOOKS_ALLOW_PRIVATE",
+        description="Whether subscribers may have events posted into private networks, and without TLS.",
+    )
+
     @field_validator("events_url")
     @classmethod
     def _posts_somewhere(cls, value: str) -> str:

@@ -586,6 +586,71 @@ api_keys = Table(
     Column("secret_hash", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant, nullable=True),
+    Column("account_id", Text, nullable=False),  # the only one it reaches; empty: all
+    Column("previous_hash", Text, nullable=False),  # of the secret before the last rotation
+    Column("previous_until", Instant, nullable=True),
+    Column("last_used_at", Instant, nullable=True),
+)
+
+# Each request of the public API to change something. Written in the transaction of its first change; `status` is 0 until answered.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("asked_at", Instant, nullable=False, index=True),
+    Column("key_id", Text, nullable=False),
+    Column("key_name", Text, nullable=False),
+    Column("account_id", Text, nullable=False, index=True),  # empty where it is about no single account
+    Column("action", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
+    CheckConstraint("outcome IN ('committed', 'refused', 'failed')", name="outcome"),
+)
+
+# Answers of requests that may come again, for some days.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("idempotency_key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("claimed_at", Instant, nullable=False, index=True),
+    CheckConstraint("state IN ('in_flight', 'answered', 'unknown')", name="state"),
+)
+
+# Where customers have events posted to. Secrets are derived from the server's key, and not here.
+webhook_subscriptions = Table(
+    "webhook_subscriptions",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False, index=True),  # empty: of everything
+    Column("url", Text, nullable=False),
+    Column("event_types", Text, nullable=False),  # separated by spaces
+    Column("is_active", Boolean, nullable=False),
+    Column("secret_version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+# Each event of the outbox on its way to each receiver that wants it.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("subscription_id", Text, ForeignKey("webhook_subscriptions.subscription_id"), primary_key=True),
+    Column("event_id", Text, ForeignKey("outbox.event_id"), primary_key=True),
+    Column("status", Text, nullable=False, index=True),
+    Column("tries", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("delivered_at", Instant, nullable=True),
+    CheckConstraint("status IN ('pending', 'delivered', 'given_up')", name="status"),
 )
 
 # What was agreed with an account about debt. An account without a row has none of it.
