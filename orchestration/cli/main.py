@@ -25,8 +25,8 @@ from orchestration.cli import (
     catalog,
     debt,
     demo,
-    jobs,
     fraud,
+    jobs,
     kafka,
     keys,
     ledger,
@@ -51,7 +51,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, ledger, jobs, keys, kafka, backup, bench, debt, fraud,
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, debt, fraud, ledger, jobs, keys, kafka,
+    backup, bench,
 ):  # fmt: skip
     module.register(app)
 

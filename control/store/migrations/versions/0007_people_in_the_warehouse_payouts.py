@@ -14,7 +14,7 @@ from alembic import op
 from control.errors import StoreError
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
