@@ -7,11 +7,13 @@ The only module of control/ that reads the environment. Where the store lies is 
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from stdnum import iban
 
 from control.domain.parties import Seller
 from warehouse.errors import SettingsError
@@ -30,6 +32,9 @@ class ControlSettings(BaseSettings):
     seller_city: str = Field(default="", validation_alias="METERHOUSE_SELLER_CITY")
     seller_country_code: str = Field(default="", validation_alias=_SELLER_COUNTRY, description="ISO 3166-1 alpha-2.")
     seller_tax_id: str = Field(default="", validation_alias="METERHOUSE_SELLER_TAX_ID")
+    seller_iban: str = Field(
+        default="", validation_alias="METERHOUSE_SELLER_IBAN", description="Stands on documents that are paid by bank transfer."
+    )
     invoice_prefix: str = Field(default="INV", pattern=r"^[A-Z][A-Z0-9]{0,9}$", validation_alias="METERHOUSE_INVOICE_PREFIX")
     stripe_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="STRIPE_API_KEY")
     stripe_webhook_secret: SecretStr = Field(default=SecretStr(""), validation_alias="STRIPE_WEBHOOK_SECRET", description="whsec_…")
@@ -39,12 +44,27 @@ class ControlSettings(BaseSettings):
         description="URL of a test gateway; Stripe itself where not set.",
     )
 
+    fraud_policy: Path | None = Field(
+        default=None, validation_alias="METERHOUSE_FRAUD_POLICY", description="A file; default: control/policies/fraud.toml."
+    )
+
     events_url: str = Field(
         default="",
         validation_alias="METERHOUSE_EVENTS_URL",
         description="Where events are posted to (account.suspended and others); nowhere where not set.",
     )
     events_secret: SecretStr = Field(default=SecretStr(""), validation_alias="METERHOUSE_EVENTS_SECRET", description="Signs them.")
+
+    server_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="METERHOUSE_SERVER_KEY",
+        description="Signs access tokens and webhooks; a file in the home where not set.",
+    )
+    webhooks_allow_private: bool = Field(
+        default=False,
+        validation_alias="METERHOUSE_WEBHOOKS_ALLOW_PRIVATE",
+        description="Whether subscribers may have events posted into private networks, and without TLS.",
+    )
 
     @field_validator("events_url")
     @classmethod
@@ -104,6 +124,18 @@ class ControlSettings(BaseSettings):
         if value and not (len(value) == 2 and value.isascii() and value.isalpha()):
             raise ValueError("must be a country code of two letters such as DE")
         return value.upper()
+
+    @field_validator("seller_iban")
+    @classmethod
+    def _checked_iban(cls, value: str) -> str:
+        if value and not iban.is_valid(value):
+            raise ValueError("must be an IBAN with right check digits such as DE89370400440532013000")
+        return str(iban.compact(value))
+
+    @field_validator("fraud_policy", mode="before")
+    @classmethod
+    def _empty_is_the_default(cls, value: object) -> object:
+        return value or None
 
     @field_validator("stripe_api_base", "adyen_api_base")
     @classmethod

@@ -18,6 +18,7 @@ from ingestion.synthetic import demo_input
 from orchestration import invoices
 from orchestration.catalog import apply_folder
 from orchestration.demo_debt import dun_debtors
+from orchestration.demo_fraud import hold_and_release
 from orchestration.demo_payments import collect
 from orchestration.deployment import Deployment
 from orchestration.loading import load_paths
@@ -85,6 +86,7 @@ def demo(deployment: Deployment, say: Say) -> Told:
             closed = close_month(deployment, gate, PERIOD)
         say(f"{_checks(closed)} {len(closed.issued)} invoices issued.")
         collect(deployment, client, folder, PERIOD, say)
+        hold_and_release(deployment, client, say)
         balances = dun_debtors(deployment, client, folder, PERIOD, say)
         return Told(
             invoices=invoices.find(client, deployment.settings),

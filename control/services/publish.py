@@ -23,7 +23,9 @@ from control.store import revisions
 from control.store.engine import Store
 from control.store.tables import (
     account_changes,
+    account_contacts,
     accounts,
+    bank_receipts,
     billing_accounts,
     budgets,
     claim_holds,
@@ -32,14 +34,19 @@ from control.store.tables import (
     credits_,
     debt_terms,
     dunning_steps,
+    fraud_decisions,
+    fraud_verdicts,
     invoice_credit_uses,
     invoice_lines,
     invoices,
     journal_entries,
     journal_postings,
     mails,
+    members,
     payment_differences,
     payments,
+    payouts,
+    projects,
     promises,
     refunds,
     restrictions,
@@ -199,6 +206,8 @@ _FEEDS = (
     ),
     _Feed(table="control_billing_accounts", rows=select(billing_accounts), revision=billing_accounts.c.revision, shape=_plain_row),
     _Feed(table="control_account_changes", rows=select(account_changes), revision=account_changes.c.revision, shape=_plain_row),
+    _Feed(table="control_fraud_decisions", rows=select(fraud_decisions), revision=fraud_decisions.c.revision, shape=_plain_row),
+    _Feed(table="control_fraud_verdicts", rows=select(fraud_verdicts), revision=fraud_verdicts.c.revision, shape=_plain_row),
     _Feed(
         table="control_refunds",
         rows=select(*_columns_without(refunds.c, "gateway_customer_id"), invoices.c.account_id).join(
@@ -207,6 +216,11 @@ _FEEDS = (
         revision=refunds.c.revision,
         shape=_in_major_units,
     ),
+    _Feed(table="control_contacts", rows=select(account_contacts), revision=account_contacts.c.revision, shape=_plain_row),
+    _Feed(table="control_members", rows=select(members), revision=members.c.revision, shape=_plain_row),
+    _Feed(table="control_projects", rows=select(projects), revision=projects.c.revision, shape=_plain_row),
+    _Feed(table="control_bank_receipts", rows=select(bank_receipts), revision=bank_receipts.c.revision, shape=_in_major_units),
+    _Feed(table="control_payouts", rows=select(payouts), revision=payouts.c.revision, shape=_in_major_units),
     _Feed(
         table="control_journal",
         rows=select(*journal_postings.c, *_columns_without(journal_entries.c, "entry_id")).join(

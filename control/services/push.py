@@ -35,12 +35,13 @@ from control.ports import GatewayFaultError, GatewayMismatchError, GatewayUnavai
 from control.services import lease
 from control.services.charge import may_give_up, settle_at_gateway
 from control.services.customers import ensure_customer, load_account
+from control.services.fraud import is_challenged
 from control.store import journal, payments
 from control.store.documents import load_documents
 from control.store.payments import GatewayCustomer
 from control.store.tables import invoices
 from control.store.tables import payments as payments_table
-from warehouse.errors import MeterhouseError
+from warehouse.errors import InputError, MeterhouseError, RefusedError
 
 # A push of thousands of documents takes minutes; who comes second waits this long, then is told who pushes.
 WAIT_SECONDS = 60.0
@@ -120,6 +121,23 @@ def _push_some(
             if invoice.invoice_id in invoice_ids and (outcome := act(run, invoice)) is not None:
                 outcomes.append(outcome)
         return outcomes
+
+
+def push_one(control: Control, invoice_number: str, *, now: datetime, wait_seconds: float = WAIT_SECONDS) -> PushOutcome:
+    """Settle one document, as push does.
+
+    Raises:
+        InputError: no document has that number.
+        RefusedError: it is settled or written off, or another push goes on.
+    """
+    with lease.hold(control, "push", holder="the API", wait_seconds=wait_seconds):
+        with control.store.reading() as connection:
+            found = load_documents(connection, invoices.c.invoice_number == invoice_number)
+        if not found:
+            raise InputError(f"no issued invoice has the number {invoice_number!r}; `meterhouse invoice list` names those that exist")
+        if found[0].status not in PUSHABLE or found[0].content.kind is Kind.REFUND_NOTE:
+            raise RefusedError(f"{invoice_number} is {found[0].status}: there is nothing to collect")
+        return _Run(control=control, now=now).push(found[0])
 
 
 def _unpaid(control: Control, period: str | None) -> list[IssuedInvoice]:
@@ -281,7 +299,8 @@ class _Run:
         try:
             if payment.reason_code == GATEWAY_FAULT:
                 payment = self._with_new_keys(gateway, invoice, payment)
-            settlement = settle_at_gateway(gateway, invoice, payment)
+            asks_holder = is_challenged(self.control, invoice.content.account_id, now=self.now)
+            settlement = settle_at_gateway(gateway, invoice, payment, asks_holder=asks_holder)
             self.control.reached("collect.charge")
         except (GatewayUnavailableError, GatewayFaultError) as error:
             is_fault = isinstance(error, GatewayFaultError) or payment.reason_code == GATEWAY_FAULT

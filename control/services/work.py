@@ -23,6 +23,7 @@ from control.services.push import WAIT_SECONDS, resume
 from control.services.receive import handle_events
 from control.services.recovery import recover
 from control.services.registry import FLOWS
+from control.services.webhook_subscriptions import deliver_webhooks
 from control.store import inbox, mails, outbox, sagas
 from control.store.tables import gateway_events, payments
 from control.store.tables import mails as mails_table
@@ -42,6 +43,7 @@ class Worked:
     reminders: int
     messages_sent: int
     mails_sent: int
+    webhooks_sent: int
     events_waiting: int
     attempts_waiting: int
     flows_waiting: int
@@ -78,6 +80,7 @@ def work(control: Control, *, now: datetime, post: Post | None = None, wait_seco
     reminders = remind_of_expiry(control, now=now)
     delivered = deliver(control, now=now, post=post)
     mailed = send_mails(control, now=now)
+    webhooks = deliver_webhooks(control, now=now, post=post)
     waiting = _waiting(control)
     return Worked(
         events_handled=events,
@@ -88,6 +91,7 @@ def work(control: Control, *, now: datetime, post: Post | None = None, wait_seco
         reminders=reminders,
         messages_sent=delivered.sent,
         mails_sent=mailed.sent,
+        webhooks_sent=webhooks,
         events_waiting=waiting["events"],
         attempts_waiting=waiting["attempts"],
         flows_waiting=waiting["flows"],

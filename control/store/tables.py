@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -110,7 +111,7 @@ account_changes = Table(
     _revision(),
 )
 
-# Whom to write to, beside accounts.email.
+# Whom to write to, beside accounts.email. Who is removed stays as a row, so that the warehouse hears of it; so do members.
 account_contacts = Table(
     "account_contacts",
     metadata,
@@ -118,6 +119,8 @@ account_contacts = Table(
     Column("email", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("purpose", Text, nullable=False),
+    Column("is_removed", Boolean, nullable=False),
+    _revision(),
     CheckConstraint("purpose IN ('billing', 'technical', 'legal')", name="purpose"),
 )
 
@@ -128,6 +131,7 @@ projects = Table(
     Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    _revision(),
 )
 
 members = Table(
@@ -138,6 +142,8 @@ members = Table(
     Column("role", Text, nullable=False),
     Column("added_by", Text, nullable=False),
     Column("added_at", Instant, nullable=False),
+    Column("is_removed", Boolean, nullable=False),
+    _revision(),
     CheckConstraint("role IN ('owner', 'billing_admin', 'viewer')", name="role"),
 )
 
@@ -256,6 +262,14 @@ invoice_lines = Table(
     _revision(),
 )
 
+# What a document says beside its rows (domain/particulars.py), as JSON. Frozen by triggers.
+invoice_particulars = Table(
+    "invoice_particulars",
+    metadata,
+    Column("invoice_id", Text, ForeignKey("invoices.invoice_id"), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+
 # Which service a SKU earned for when it was last billed: notes and refunds post by it after the SKU left the catalog.
 sku_services = Table(
     "sku_services",
@@ -301,7 +315,29 @@ payment_methods = Table(
     Column("status", Text, nullable=False),
     Column("reminded_for", Text, nullable=False),
     Column("saved_at", Instant, nullable=False),
+    # As the gateway tells, for the antifraud; empty where it does not. The same card has the same fingerprint at one gateway.
+    Column("fingerprint", Text, nullable=False),
+    Column("funding", Text, nullable=False),
+    Column("country_code", Text, nullable=False),
     CheckConstraint("status IN ('saved', 'removed')", name="status"),
+)
+
+# Append only: each try to bind a card, and how it ended.
+card_attempts = Table(
+    "card_attempts",
+    metadata,
+    Column("attempt_id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("gateway", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text, nullable=False),  # why it was declined, in the gateway's words
+    Column("payment_method_id", Text, nullable=False),  # empty where it was declined
+    Column("brand", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("funding", Text, nullable=False),
+    Column("country_code", Text, nullable=False),
+    Column("tried_at", Instant, nullable=False, index=True),
+    CheckConstraint("outcome IN ('saved', 'declined')", name="outcome"),
 )
 
 # Attempts to settle a document at a gateway. The row is written before the gateway is asked; its id makes the keys.
@@ -374,10 +410,34 @@ bank_receipts = Table(
     Column("applied_minor", MinorUnits, nullable=False),
     Column("surplus_minor", MinorUnits, nullable=False),  # paid too much: the customer's
     Column("payer", Text, nullable=False),
+    Column("payer_account", Text, nullable=False),  # empty where the bank did not tell
     Column("remittance", Text, nullable=False),
     Column("invoice_id", Text, nullable=False, index=True),
     Column("imported_at", Instant, nullable=False),
     _revision(),
+)
+
+# Money of a refund that we transfer ourselves. `export_id` is the message it was sent to the bank in, `entry_id` the statement's
+# entry that shows it; both empty until then.
+payouts = Table(
+    "payouts",
+    metadata,
+    Column("payout_id", Text, ForeignKey("refunds.refund_id"), primary_key=True),
+    Column("bank_account", Text, nullable=False),
+    Column("creditor_name", Text, nullable=False),
+    Column("creditor_account", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("amount_minor", MinorUnits, nullable=False),
+    Column("remittance", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("export_id", Text, nullable=False, index=True),
+    Column("entry_id", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("exported_at", Instant, nullable=True),
+    _revision(),
+    CheckConstraint("status IN ('waiting', 'exported', 'booked', 'failed')", name="status"),
 )
 
 # What gateways tell us, each event once; handled when the thing it is about was read again at the gateway.
@@ -526,6 +586,71 @@ api_keys = Table(
     Column("secret_hash", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant, nullable=True),
+    Column("account_id", Text, nullable=False),  # the only one it reaches; empty: all
+    Column("previous_hash", Text, nullable=False),  # of the secret before the last rotation
+    Column("previous_until", Instant, nullable=True),
+    Column("last_used_at", Instant, nullable=True),
+)
+
+# Each request of the public API to change something. Written in the transaction of its first change; `status` is 0 until answered.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("asked_at", Instant, nullable=False, index=True),
+    Column("key_id", Text, nullable=False),
+    Column("key_name", Text, nullable=False),
+    Column("account_id", Text, nullable=False, index=True),  # empty where it is about no single account
+    Column("action", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
+    CheckConstraint("outcome IN ('committed', 'refused', 'failed')", name="outcome"),
+)
+
+# Answers of requests that may come again, for some days.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("idempotency_key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("claimed_at", Instant, nullable=False, index=True),
+    CheckConstraint("state IN ('in_flight', 'answered', 'unknown')", name="state"),
+)
+
+# Where customers have events posted to. Secrets are derived from the server's key, and not here.
+webhook_subscriptions = Table(
+    "webhook_subscriptions",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False, index=True),  # empty: of everything
+    Column("url", Text, nullable=False),
+    Column("event_types", Text, nullable=False),  # separated by spaces
+    Column("is_active", Boolean, nullable=False),
+    Column("secret_version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+# Each event of the outbox on its way to each receiver that wants it.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("subscription_id", Text, ForeignKey("webhook_subscriptions.subscription_id"), primary_key=True),
+    Column("event_id", Text, ForeignKey("outbox.event_id"), primary_key=True),
+    Column("status", Text, nullable=False, index=True),
+    Column("tries", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("delivered_at", Instant, nullable=True),
+    CheckConstraint("status IN ('pending', 'delivered', 'given_up')", name="status"),
 )
 
 # What was agreed with an account about debt. An account without a row has none of it.
@@ -625,4 +750,37 @@ mails = Table(
     Column("sent_at", Text, nullable=False),
     _revision(),
     CheckConstraint("status IN ('pending', 'sent', 'withdrawn', 'given_up')", name="status"),
+)
+
+# Append only: what the antifraud decided about an account, and from what (findings: a JSON list). Numbers count from 1 within it.
+fraud_decisions = Table(
+    "fraud_decisions",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("as_of", Instant, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("score", Exact, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("findings", Text, nullable=False),
+    _revision(),
+    CheckConstraint("cause IN ('scan', 'card')", name="cause"),
+    CheckConstraint("action IN ('challenge', 'review', 'limit', 'suspend')", name="action"),
+)
+
+# Append only: what a person said of a decision. One without a verdict is open.
+fraud_verdicts = Table(
+    "fraud_verdicts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("given_at", Instant, nullable=False),
+    _revision(),
+    ForeignKeyConstraint(["account_id", "number"], ["fraud_decisions.account_id", "fraud_decisions.number"]),
+    CheckConstraint("verdict IN ('released', 'confirmed')", name="verdict"),
 )

@@ -25,11 +25,14 @@ from orchestration.cli import (
     catalog,
     debt,
     demo,
+    fraud,
+    jobs,
     kafka,
     keys,
     ledger,
     loading,
     payments,
+    payouts,
     services,
     warehouse_verbs,
 )
@@ -48,7 +51,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, ledger, debt, keys, kafka, backup, bench,
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, debt, fraud, ledger, jobs, keys, kafka,
+    backup, bench,
 ):  # fmt: skip
     module.register(app)
 
