@@ -22,10 +22,12 @@ from control.services.show import show_invoice
 from orchestration.assets.jobs import job_assets
 from orchestration.cli.main import app
 from orchestration.deployment import Deployment
-from orchestration.jobs import payment_method_expiry, reconcile
+from orchestration.jobs import dunning, payment_method_expiry, reconcile
 from orchestration.jobs.job import Job, execute
 from tests.contract.fake_gateway import NEEDS_HOLDER, FakeGateway
 from tests.control_bench.builders import NOW, a_draft, given_account_with_card, given_invoices
+from tests.control_bench.drafts import create_invoicing
+from tests.control_bench.dunning import at, given_debtor
 from tests.control_bench.stores import control_settings, fresh_sqlite
 from warehouse.errors import RefusedError
 from warehouse.settings import Settings
@@ -111,3 +113,22 @@ def test_a_card_that_ends_is_reminded_of_once_and_stays_on_the_list(here: Deploy
     first, second = execute(payment_method_expiry.JOB, later), execute(payment_method_expiry.JOB, later)
     assert (first.figures["reminders"], second.figures["reminders"]) == (1, 0)
     assert [row["account_id"] for row in second.findings] == ["acc-1"]
+
+
+def test_dunning_leaves_its_report_takes_each_step_once_and_is_shown_in_the_warehouse(here: Deployment, client: Client) -> None:
+    create_invoicing(client, here.settings)
+    with here.control() as control:
+        given_debtor(control)
+    later = Here(
+        settings=here.settings.model_copy(update={"now_text": at(3).isoformat()}),
+        control_settings=here.control_settings,
+        gateways=lambda _: FakeGateway(),
+    )
+    first, second = by_dagster(later, dunning.JOB), by_dagster(later, dunning.JOB)
+    assert first.success
+    assert second.success
+    shown = figures(first)
+    assert (shown["policy"], shown["accounts"], shown["step mail:reminder"], shown["findings"]) == ("standard", 1, 1, 1)
+    assert "step mail:reminder" not in figures(second)
+    raw = here.settings.database("raw")
+    assert client.query(f"SELECT step FROM {raw}.control_dunning_steps FINAL ORDER BY step").result_rows == [("enter",), ("mail:reminder",)]
