@@ -19,6 +19,10 @@ PUBLISHED = {
     "payments": ("control_payments", "control_refunds", "control_payouts", "control_payment_differences"),
     "bank_receipts": ("control_bank_receipts",),
     "ledger": ("control_journal",),
+    "debt": (
+        *("control_dunning_steps", "control_promises", "control_claim_holds"),
+        *("control_restrictions", "control_debt_terms", "control_mails"),
+    ),
     "fraud": ("control_fraud_decisions", "control_fraud_verdicts"),
 }
 
