@@ -18,7 +18,7 @@ from control.domain.dunning import ENTER, Decision, Policy, Step, StepKind
 from control.domain.lifecycle import AccountState, may_move
 from control.domain.payments import PushOutcome, PushResult
 from control.services.last_look import doubt
-from control.services.looks import ABOUT_OVERDUE, DUNNING, Look, Taken, about_of, line_of, look_at
+from control.services.looks import DUNNING, Look, Taken, about_of, line_of, look_at
 from control.services.mail import write_mail
 from control.services.recovery import is_idle, lift_overdue
 from control.services.restrictions import impose, letter
@@ -26,6 +26,7 @@ from control.services.retries import retry_cards
 from control.services.write_off import give_up
 from control.store import debt, lifecycle, mails, outbox, revisions
 from control.store.agreements import OVERDUE
+from control.store.mails import ABOUT_OVERDUE
 from control.store.outbox import Message
 
 

@@ -12,13 +12,14 @@ from control.domain.dunning import Decision, Policy, decide
 from control.domain.money import Money
 from control.store import agreements, debt
 from control.store.agreements import DebtTerms
+from control.store.mails import ABOUT_OVERDUE
 
 # Who acts, in histories of accounts: only what it suspended itself is resumed by itself.
 DUNNING = "dunning"
 # What instants in the store are cut to.
 RESOLUTION = timedelta(milliseconds=1)
-# Kinds of `about` of mails.
-ABOUT_OVERDUE, ABOUT_RECOVERY = "overdue:", "recovered:"
+# How `about` begins of mails that tell of a recovery.
+ABOUT_RECOVERY = "recovered:"
 
 
 @dataclass(frozen=True, kw_only=True)

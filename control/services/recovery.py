@@ -10,11 +10,13 @@ from sqlalchemy import Connection
 from control.bootstrap import Control
 from control.domain.dunning import Decision
 from control.domain.lifecycle import AccountState
-from control.services.looks import ABOUT_OVERDUE, ABOUT_RECOVERY, DUNNING, RESOLUTION, Look, Taken, about_of, line_of
+from control.services import fraud
+from control.services.looks import ABOUT_RECOVERY, DUNNING, RESOLUTION, Look, Taken, about_of, line_of
 from control.services.mail import write_mail
 from control.services.restrictions import letter, lift
 from control.store import agreements, debt, lifecycle, mails, revisions
 from control.store.agreements import OVERDUE
+from control.store.mails import ABOUT_OVERDUE
 
 
 def recover(control: Control, *, now: datetime) -> int:
@@ -65,7 +67,7 @@ def lift_overdue(connection: Connection, control: Control, look: Look, *, now: d
     decision, account_id = look.decision, look.debt.account_id
     why = decision.reason if decision.anchor is None or decision.reason.startswith("promised") else "what is overdue is less or younger"
     lines = []
-    was_suspended = decision.lifts_suspension and debt.suspended_by(connection, account_id) == DUNNING
+    was_suspended = decision.lifts_suspension and _is_ours(connection, account_id)
     if was_suspended:
         to = AccountState.PAST_DUE if decision.anchor else AccountState.ACTIVE
         lifecycle.move(connection, account_id, to, reason=why, actor=DUNNING, now=now)
@@ -86,8 +88,13 @@ def is_idle(connection: Connection, look: Look) -> bool:
     decision, account_id = look.decision, look.debt.account_id
     if decision.state is not None and (decision.steps or decision.is_entering):
         return False
-    if decision.lifts_suspension and debt.suspended_by(connection, account_id) == DUNNING:
+    if decision.lifts_suspension and _is_ours(connection, account_id):
         return False
     if decision.lifts_restriction and OVERDUE in agreements.active_restrictions(connection, account_id).get(account_id, {}):
         return False
     return not mails.are_waiting(connection, account_id, kind=ABOUT_OVERDUE, keep=about_of(decision))
+
+
+def _is_ours(connection: Connection, account_id: str) -> bool:
+    """Whether dunning alone keeps an account suspended; what the antifraud wants suspended stays so, whoever was first."""
+    return debt.suspended_by(connection, account_id) == DUNNING and not fraud.is_suspended(connection, account_id)

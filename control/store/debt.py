@@ -18,7 +18,7 @@ from control.domain.money import Money
 from control.domain.status import PUSHABLE, PaymentStatus
 from control.store import revisions
 from control.store.agreements import OVERDUE, load_holds, load_promises
-from control.store.mails import PENDING
+from control.store.mails import ABOUT_OVERDUE, PENDING
 from control.store.tables import (
     account_changes,
     accounts,
@@ -170,7 +170,7 @@ def accounts_in_force(connection: Connection, *, actor: str) -> list[str]:
         .join(account_changes, latest)
         .where(billing_accounts.c.state == AccountState.SUSPENDED.value, account_changes.c.actor == actor)
     )
-    waiting = select(mails.c.account_id).where(mails.c.status == PENDING)
+    waiting = select(mails.c.account_id).where(mails.c.status == PENDING, mails.c.about.startswith(ABOUT_OVERDUE, autoescape=True))
     found: set[str] = set()
     for statement in (restricted, suspended, waiting):
         found.update(connection.execute(statement.distinct()).scalars())

@@ -15,6 +15,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 from control.store import revisions
 from control.store.tables import mails
 
+# How `about` begins where a mail is about overdue debt.
+ABOUT_OVERDUE = "overdue:"
 PENDING, SENT, WITHDRAWN, GIVEN_UP = "pending", "sent", "withdrawn", "given_up"
 
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import itertools
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from control.bootstrap import Control
+from control.domain.fraud import Action, Assessment, Cause
 from control.domain.lifecycle import AccountState
 from control.domain.money import Money
 from control.domain.payments import PushResult
 from control.services.accounts import upsert_accounts
 from control.services.bank import import_receipts
 from control.services.dunning import run_dunning
+from control.services.fraud_review import release
 from control.services.lifecycle import resume, suspend
 from control.services.payment_methods import save_card
 from control.services.push import push
 from control.services.show import list_payments, show_invoice
 from control.services.work import work
 from control.store import debt
+from control.store import fraud as fraud_store
 from tests.contract.fake_gateway import DECLINES_WHEN_CHARGED, PAYS, FakeGateway
 from tests.control_bench.builders import NOW, a_credit_note, a_draft, a_receipt, an_account, given_account_with_card, given_invoices
 from tests.control_bench.dunning import DUE, POLICY, STORY, at, events, given_debtor, look_daily, mailed, pay, state
@@ -166,3 +170,21 @@ def test_a_declined_card_is_retried_on_its_days_and_no_longer_than_the_policy_sa
     assert [(line.step, line.result) for line in run_dunning(control, POLICY, now=at(41))] == [("retry", "taken")]
     assert run_dunning(control, POLICY, now=at(42)) == []
     assert show_invoice(control, "INV-000001").status == "paid"
+
+
+def test_who_owes_and_is_suspected_goes_on_only_when_both_have_ended_in_whatever_order(control: Control) -> None:
+    given_debtor(control)
+    look_daily(control, 1, 30)
+
+    def suspected(connection: Connection) -> None:
+        assessment = Assessment(account_id="acc-1", score=Decimal(100), action=Action.SUSPEND, findings=())
+        fraud_store.append(connection, assessment, cause=Cause.SCAN, as_of=at(30), policy_version="1", now=at(30))
+
+    control.store.transact(suspected)
+    pay(control, 10_000, day=31)
+    assert [line.step for line in run_dunning(control, POLICY, now=at(31))] == ["unrestrict"]
+    assert run_dunning(control, POLICY, now=at(31, 7)) == []
+    assert state(control) == AccountState.SUSPENDED
+    release(control, "acc-1", reason="a person looked", actor="ada", now=at(32))
+    assert work(control, now=at(32)).accounts_moved == 1
+    assert state(control) == AccountState.ACTIVE
