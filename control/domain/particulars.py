@@ -31,6 +31,9 @@ class CatalogTexts:
     taxes: Mapping[str, tuple[TaxPart, ...]] = field(default_factory=dict)
 
 
+NO_TEXTS = CatalogTexts()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Particulars:
     """Of one document. `gateway` and `seller_iban` empty: pay as the seller said otherwise."""

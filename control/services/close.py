@@ -19,7 +19,7 @@ from control.bootstrap import Control
 from control.domain.accounts import AccountRow
 from control.domain.documents import Draft, IssuedInvoice, Kind, problems
 from control.domain.money import Money
-from control.domain.particulars import CatalogTexts
+from control.domain.particulars import NO_TEXTS, CatalogTexts
 from control.domain.periods import Period
 from control.domain.taxes import AccountTax, TaxRates, tax_of
 from control.services.drafts import periods_with_drafts_before, read_drafts
@@ -47,8 +47,8 @@ class _Closing:
     drafts: Sequence[Draft]
     rates: TaxRates
     services: Mapping[str, str]  # SKU to service
-    texts: CatalogTexts
     settings: ControlSettings
+    texts: CatalogTexts = NO_TEXTS
 
 
 def close_period(

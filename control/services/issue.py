@@ -10,14 +10,12 @@ from sqlalchemy import Connection, insert, select, update
 from control.domain.accounts import AccountRow
 from control.domain.documents import Draft, IssuedInvoice, issue
 from control.domain.numbering import format_number, series_prefix
-from control.domain.particulars import CatalogTexts, Particulars, particulars_of
+from control.domain.particulars import NO_TEXTS, CatalogTexts, Particulars, particulars_of
 from control.domain.parties import Seller
 from control.settings import ControlSettings
 from control.store import particulars, revisions
 from control.store.documents import Numbered, insert_documents
 from control.store.tables import number_series
-
-NO_TEXTS = CatalogTexts()
 
 
 def issue_documents(
