@@ -23,7 +23,7 @@ from control.domain.members import Contact, ContactPurpose
 from control.mail import languages, templates, write
 from control.services.accounts import upsert_accounts
 from control.services.mail import MAX_TRIES, send_mails, write_mail
-from control.services.members import set_contact
+from control.services.members import remove_contact, set_contact
 from control.services.work import work
 from control.store import mails
 from tests.contract.fake_gateway import FakeGateway
@@ -117,7 +117,7 @@ def given_mail(control: Control, template: str = "reminder", *, about: str = "te
 
 
 def given_contact(control: Control, email: str, purpose: ContactPurpose) -> None:
-    control.store.transact(lambda connection: set_contact(connection, "acc-1", Contact(email=email, name="", purpose=purpose)))
+    set_contact(control, "acc-1", Contact(email=email, name="", purpose=purpose))
 
 
 def rows(control: Control) -> list[dict[str, Any]]:
@@ -141,6 +141,8 @@ def test_every_mail_exists_in_every_language_and_says_the_same_in_text_and_html(
 def test_a_server_takes_a_mail_once_with_text_html_and_all_recipients(mailing: Control, inbox: Inbox) -> None:
     given_contact(mailing, "books@acme.example", ContactPurpose.BILLING)
     given_contact(mailing, "ops@acme.example", ContactPurpose.TECHNICAL)
+    given_contact(mailing, "left@acme.example", ContactPurpose.BILLING)
+    remove_contact(mailing, "acc-1", "left@acme.example")
     given_mail(mailing)
     given_mail(mailing)
     assert work(mailing, now=NOW).mails_sent == 1
