@@ -117,7 +117,9 @@ def _recipients(connection: Connection, account_id: str) -> list[str]:
     """The account's address and its billing contacts, each once."""
     own: str = connection.execute(select(accounts.c.email).where(accounts.c.account_id == account_id)).scalar_one()
     billing = select(account_contacts.c.email).where(
-        account_contacts.c.account_id == account_id, account_contacts.c.purpose == "billing", account_contacts.c.is_removed.is_(False)
+        account_contacts.c.account_id == account_id,
+        account_contacts.c.purpose == "billing",
+        account_contacts.c.is_removed.is_(False),
     )
     found = [own, *sorted(connection.execute(billing).scalars())]
     return list(dict.fromkeys(address.strip() for address in found if address.strip() and len(address.split()) == 1))

@@ -23,7 +23,7 @@ from control.domain.members import Contact, ContactPurpose
 from control.mail import languages, templates, write
 from control.services.accounts import upsert_accounts
 from control.services.mail import MAX_TRIES, send_mails, write_mail
-from control.services.members import put_contact, remove_contact
+from control.services.members import remove_contact, set_contact
 from control.services.work import work
 from control.store import mails
 from tests.contract.fake_gateway import FakeGateway
@@ -117,7 +117,7 @@ def given_mail(control: Control, template: str = "reminder", *, about: str = "te
 
 
 def given_contact(control: Control, email: str, purpose: ContactPurpose) -> None:
-    control.store.transact(lambda connection: put_contact(connection, "acc-1", Contact(email=email, name="", purpose=purpose)))
+    set_contact(control, "acc-1", Contact(email=email, name="", purpose=purpose))
 
 
 def rows(control: Control) -> list[dict[str, Any]]:

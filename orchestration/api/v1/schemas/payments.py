@@ -28,7 +28,16 @@ class Card(Schema):
     @classmethod
     def of(cls, method: PaymentMethod) -> Card:
         """As shown."""
-        return cls(account_id=method.account_id, gateway=method.gateway, is_default=method.is_default, **vars(method.card))
+        card = method.card
+        return cls(
+            account_id=method.account_id,
+            gateway=method.gateway,
+            is_default=method.is_default,
+            payment_method_id=card.payment_method_id,
+            brand=card.brand,
+            last4=card.last4,
+            expires=card.expires,
+        )
 
 
 class NewCard(Schema):
