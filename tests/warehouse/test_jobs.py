@@ -17,14 +17,16 @@ from typer.testing import CliRunner
 import orchestration.cli.jobs as verbs
 from control.bootstrap import Control, Gateways, open_control
 from control.domain.status import InvoiceStatus
+from control.services.payouts import export_payouts
 from control.services.push import push
 from control.services.show import show_invoice
 from orchestration.assets.jobs import job_assets
 from orchestration.cli.main import app
 from orchestration.deployment import Deployment
-from orchestration.jobs import payment_method_expiry, reconcile
+from orchestration.jobs import payment_method_expiry, payouts, reconcile
 from orchestration.jobs.job import Job, execute
 from tests.contract.fake_gateway import NEEDS_HOLDER, FakeGateway
+from tests.control_bench.bank import give_back, given_paid_by_bank
 from tests.control_bench.builders import NOW, a_draft, given_account_with_card, given_invoices
 from tests.control_bench.stores import control_settings, fresh_sqlite
 from warehouse.errors import RefusedError
@@ -111,3 +113,14 @@ def test_a_card_that_ends_is_reminded_of_once_and_stays_on_the_list(here: Deploy
     first, second = execute(payment_method_expiry.JOB, later), execute(payment_method_expiry.JOB, later)
     assert (first.figures["reminders"], second.figures["reminders"]) == (1, 0)
     assert [row["account_id"] for row in second.findings] == ["acc-1"]
+
+
+def test_a_pay_out_that_no_statement_shows_is_a_problem_after_some_bank_days(here: Deployment) -> None:
+    with here.control() as control:
+        given_paid_by_bank(control)
+        give_back(control, 100)
+        assert execute(payouts.JOB, here).figures == {"waiting": 1, "exported": 0, "overdue": 0}
+        export_payouts(control, now=NOW - timedelta(days=6))
+    report = execute(payouts.JOB, here)
+    assert report.figures == {"waiting": 0, "exported": 1, "overdue": 1}
+    assert "in no statement 5 days after" in report.problem
