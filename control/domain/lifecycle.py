@@ -1,7 +1,7 @@
 """The life of a billing account as a state machine. Every change of state goes through here.
 
     new ──► trial ──► active ◄──► past_due
-     │        │        │ ▲          │
+     │        ▲        │ ▲          │
      │        ▼        ▼ │          ▼
      │     suspended ◄───┴──── suspended
      ▼        ▼        ▼            ▼
@@ -48,13 +48,13 @@ ACCOUNT_TRANSITIONS: dict[AccountState, frozenset[AccountState]] = {
     _S.TRIAL: frozenset({_S.ACTIVE, _S.SUSPENDED, _S.CLOSING}),
     _S.ACTIVE: frozenset({_S.PAST_DUE, _S.SUSPENDED, _S.CLOSING}),
     _S.PAST_DUE: frozenset({_S.ACTIVE, _S.SUSPENDED, _S.CLOSING}),
-    _S.SUSPENDED: frozenset({_S.ACTIVE, _S.PAST_DUE, _S.CLOSING}),
+    _S.SUSPENDED: frozenset({_S.TRIAL, _S.ACTIVE, _S.PAST_DUE, _S.CLOSING}),
     _S.CLOSING: frozenset({_S.ACTIVE, _S.CLOSED}),
     _S.CLOSED: frozenset(),
 }
 
 # What services follow; a change that is neither is `account.<state>`.
-_RESUMED = (_S.ACTIVE, _S.PAST_DUE)
+_RESUMED = (_S.TRIAL, _S.ACTIVE, _S.PAST_DUE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,11 @@ class SavedCard:
     brand: str  # such as `visa`; empty where the gateway does not tell
     last4: str
     expires: str  # `YYYY-MM`, the last month in which it pays; empty where the gateway does not tell
+    # For the antifraud; empty where the gateway does not tell. Some tell them once only, when the card is saved: no part of what
+    # makes two cards the same.
+    fingerprint: str = field(default="", compare=False)  # the same for the same card of all customers at one gateway
+    funding: str = field(default="", compare=False)  # `credit`, `debit`, `prepaid` or `charge`
+    country_code: str = field(default="", compare=False)  # of the bank that issued it, ISO 3166-1 alpha-2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,10 @@ class InvoiceRequestLine:
 
 @dataclass(frozen=True, kw_only=True)
 class InvoiceRequest:
-    """A document to be charged. The lines add up to `total`, all in its currency; `total` is above zero."""
+    """A document to be charged. The lines add up to `total`, all in its currency; `total` is above zero.
+
+    `asks_holder`: the card's holder is to authenticate (3-D Secure), whatever the card's bank would be content with.
+    """
 
     invoice_id: str  # our id: the adapter stores it at the gateway and finds the invoice by it, among those of the customer
     invoice_number: str
@@ -27,6 +30,7 @@ class InvoiceRequest:
     total: Money
     lines: tuple[InvoiceRequestLine, ...]
     due_date: date
+    asks_holder: bool = False
 
     def __post_init__(self) -> None:
         if sum((line.amount for line in self.lines), start=Money(0, self.total.currency_code)) != self.total:

@@ -14,7 +14,8 @@ class ChargeRequest:
     """One invoice, or what is open of it, to be charged to a saved card.
 
     `return_url` empty: off-session, nobody is there to authenticate. Else the holder is in front of a page of ours, and comes
-    back to this URL after authenticating.
+    back to this URL after authenticating. `asks_holder`: the holder is to authenticate, whatever the card's bank would be content
+    with; off-session that ends as RequiresAction.
     """
 
     payment_id: str  # ours, of this attempt
@@ -24,6 +25,7 @@ class ChargeRequest:
     payment_method_id: str
     amount: Money
     return_url: str = ""
+    asks_holder: bool = False
 
     def __post_init__(self) -> None:
         if self.amount.minor <= 0:

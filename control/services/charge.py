@@ -6,6 +6,8 @@ whether there is one. At any other, an attempt is one charge under one key until
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from control.domain.documents import IssuedInvoice
 from control.domain.money import Money, plain
 from control.domain.payments import Collected, Payment, Settlement
@@ -31,20 +33,21 @@ from control.ports import (
 )
 
 
-def settle_at_gateway(gateway: PaymentGateway, invoice: IssuedInvoice, payment: Payment) -> Settlement:
+def settle_at_gateway(gateway: PaymentGateway, invoice: IssuedInvoice, payment: Payment, *, asks_holder: bool = False) -> Settlement:
     """Charge what an invoice asks for, or give a credit note to the customer's balance. The same attempt may be repeated.
 
-    Only a gateway that keeps invoices keeps balances too: credit notes come to no other.
+    Only a gateway that keeps invoices keeps balances too: credit notes come to no other. With `asks_holder` the card's holder is to
+    authenticate; a gateway that keeps invoices knows that of each from when it is made.
 
     Raises:
         GatewayUnavailableError, GatewayFaultError: there is no definite outcome yet.
         GatewayRefusedError, GatewayMismatchError: a person must act.
     """
     if not isinstance(gateway, InvoicingGateway):
-        return _charge_card(gateway, invoice, payment)
+        return _charge_card(gateway, invoice, payment, asks_holder=asks_holder)
     if invoice.content.total.minor < 0:
         return _credit(gateway, invoice, payment)
-    return _charge(gateway, invoice, payment)
+    return _charge(gateway, invoice, payment, asks_holder=asks_holder)
 
 
 def may_give_up(gateway: PaymentGateway, invoice: IssuedInvoice, payment: Payment) -> bool:
@@ -76,10 +79,12 @@ def _credit(gateway: InvoicingGateway, invoice: IssuedInvoice, payment: Payment)
     return Settlement(status=PaymentStatus.PAID, collected=collected, gateway_payment_id=transaction_id)
 
 
-def _charge(gateway: InvoicingGateway, invoice: IssuedInvoice, payment: Payment) -> Settlement:
+def _charge(gateway: InvoicingGateway, invoice: IssuedInvoice, payment: Payment, *, asks_holder: bool) -> Settlement:
     look = gateway.find_invoice(payment.customer_id, invoice.invoice_id)
     if look is None or look.status is GatewayInvoiceStatus.DRAFT:
-        draft = gateway.ensure_invoice(request_for(invoice, customer_id=payment.customer_id), key=payment.key("invoice"))
+        draft = gateway.ensure_invoice(
+            replace(request_for(invoice, customer_id=payment.customer_id), asks_holder=asks_holder), key=payment.key("invoice")
+        )
         gateway.finalize_invoice(draft.gateway_invoice_id, key=payment.key("finalize"))
         look = gateway.find_invoice(payment.customer_id, invoice.invoice_id)
     if look is None or look.status is GatewayInvoiceStatus.DRAFT:
@@ -112,7 +117,7 @@ def _by_payment(gateway: InvoicingGateway, payment: Payment, look: GatewayInvoic
     return _without_money(outcome, before=collected_at(look))
 
 
-def _charge_card(gateway: PaymentGateway, invoice: IssuedInvoice, payment: Payment) -> Settlement:
+def _charge_card(gateway: PaymentGateway, invoice: IssuedInvoice, payment: Payment, *, asks_holder: bool) -> Settlement:
     request = ChargeRequest(
         payment_id=payment.payment_id,
         invoice_id=invoice.invoice_id,
@@ -120,6 +125,7 @@ def _charge_card(gateway: PaymentGateway, invoice: IssuedInvoice, payment: Payme
         customer_id=payment.customer_id,
         payment_method_id=payment.payment_method_id,
         amount=payment.amount,
+        asks_holder=asks_holder,
     )
     outcome: ChargeOutcome = gateway.charge(request, key=payment.key("charge"))
     match outcome:

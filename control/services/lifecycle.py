@@ -17,6 +17,7 @@ from control.domain.documents import Kind
 from control.domain.lifecycle import AccountChange, AccountState, AccountType, may_move
 from control.domain.status import PUSHABLE
 from control.services.customers import load_account
+from control.services.fraud import check_may_go_on
 from control.store import lifecycle
 from control.store.lifecycle import BillingAccount
 from control.store.payments import find_customer
@@ -102,13 +103,14 @@ def resume(control: Control, account_id: str, *, reason: str, actor: str, now: d
 
     Raises:
         InputError: there is none of that id.
-        RefusedError: no reason is given, or it is neither suspended nor closing.
+        RefusedError: no reason is given, it is neither suspended nor closing, or it is held for fraud.
     """
 
     def work(connection: Connection) -> AccountChange | None:
         state = lifecycle.load(connection, account_id).state
         if state not in (AccountState.SUSPENDED, AccountState.CLOSING):
             raise RefusedError(f"account {account_id} is {state}; only a suspended or closing one can be resumed")
+        check_may_go_on(connection, account_id)
         is_overdue = account_id in _overdue(connection, now.date()) and state is AccountState.SUSPENDED
         to = AccountState.PAST_DUE if is_overdue else AccountState.ACTIVE
         return lifecycle.move(connection, account_id, to, reason=reason.strip(), actor=actor, now=now)

@@ -5,7 +5,7 @@ Card data never comes here: only a gateway's token goes in, only its ids are kep
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -15,7 +15,9 @@ from control.domain.accounts import AccountRow
 from control.domain.periods import Period
 from control.ports import BindingRequest, Declined, PaymentGateway, Refused, SavedCard, StartedBinding
 from control.services.customers import ensure_customer, load_account, short_hash, with_new_key_after_fault
+from control.services.fraud import check_may_bind, new_attempt_id, screen_card
 from control.store import outbox, payments
+from control.store.fraud import CardAttempt
 from control.store.outbox import Message
 from control.store.payments import GatewayCustomer
 from control.store.tables import gateway_customers, payment_methods
@@ -45,20 +47,25 @@ def save_card(control: Control, account_id: str, token: str, *, now: datetime | 
 
     Raises:
         InputError: no such account.
-        RefusedError: the account has no gateway, or the card was declined.
+        RefusedError: the account has no gateway, the card was declined, or the account is held for suspected fraud.
         GatewayUnavailableError, GatewayFaultError, GatewayRefusedError: as of the gateway; repeat it.
     """
     account, gateway = _account_with_gateway(control, account_id)
+    tried_at = now or datetime.now(UTC)
+    check_may_bind(control, account_id, now=tried_at)
     customer = ensure_customer(control, gateway, account)
+    attempt = CardAttempt(attempt_id=new_attempt_id(), account_id=account_id, gateway=gateway.name, tried_at=tried_at)
     saved = with_new_key_after_fault(
         lambda key: gateway.save_card(customer.customer_id, token, key=key), key=f"card-{short_hash(customer.customer_id, token)}"
     )
     match saved:
         case Declined(code=code, message=message):
+            screen_card(control, replace(attempt, code=code))
             raise RefusedError(f"the card of account {account_id} was declined ({code}): {message}")
         case Refused(reason=reason):
             raise RefusedError(f"the card of account {account_id} was refused: {reason}")
-    control.store.transact(lambda connection: keep(connection, account_id, gateway.name, saved, now=now or datetime.now(UTC)))
+    control.store.transact(lambda connection: keep(connection, account_id, gateway.name, saved, now=tried_at))
+    screen_card(control, replace(attempt, attempt_id=attempt_id_of(gateway.name, saved), card=saved))
     return saved
 
 
@@ -75,6 +82,7 @@ def start_binding(control: Control, account_id: str, *, binding_id: str, return_
         InputError, RefusedError, GatewayUnavailableError, GatewayFaultError, GatewayRefusedError: as save_card.
     """
     account, gateway = _account_with_gateway(control, account_id)
+    check_may_bind(control, account_id, now=datetime.now(UTC))
     customer = ensure_customer(control, gateway, account)
     request = BindingRequest(
         binding_id=binding_id, customer_id=customer.customer_id, return_url=return_url, country_code=account.country_code
@@ -174,6 +182,7 @@ def ending_methods(control: Control, *, now: datetime) -> list[PaymentMethod]:
 def keep(connection: Connection, account_id: str, gateway: str, card: SavedCard, *, now: datetime) -> None:
     """Write down a card that the gateway keeps, and make it the default. Repeating it changes nothing."""
     values = {"brand": card.brand, "last4": card.last4, "expires": card.expires, "status": SAVED}
+    values |= {"fingerprint": card.fingerprint, "funding": card.funding, "country_code": card.country_code}
     mine = (
         payment_methods.c.account_id == account_id,
         payment_methods.c.gateway == gateway,
@@ -185,6 +194,11 @@ def keep(connection: Connection, account_id: str, gateway: str, card: SavedCard,
     else:
         connection.execute(update(payment_methods).where(*mine).values(values))
     _make_default(connection, account_id, gateway, card)
+
+
+def attempt_id_of(gateway: str, card: SavedCard) -> str:
+    """The id of the try that saved a card: one that is repeated is the same."""
+    return short_hash(gateway, card.payment_method_id)
 
 
 def forget(connection: Connection, account_id: str, gateway: str, payment_method_id: str) -> None:

@@ -28,20 +28,28 @@ from control.store.tables import (
     bank_receipts,
     billing_accounts,
     budgets,
+    claim_holds,
     closed_periods,
     closed_taxes,
     credits_,
+    debt_terms,
+    dunning_steps,
+    fraud_decisions,
+    fraud_verdicts,
     invoice_credit_uses,
     invoice_lines,
     invoices,
     journal_entries,
     journal_postings,
+    mails,
     members,
     payment_differences,
     payments,
     payouts,
     projects,
+    promises,
     refunds,
+    restrictions,
 )
 from warehouse.errors import RefusedError
 from warehouse.settings import Settings
@@ -142,6 +150,11 @@ def _in_major_units(row: RowMapping) -> Row:
     return shaped
 
 
+def _maybe(row: RowMapping, column: str) -> datetime | None:
+    """An instant of a column that may be empty."""
+    return datetime.fromisoformat(row[column]) if row[column] else None
+
+
 def _budget(row: RowMapping) -> Row:
     return {**_in_major_units(row), "thresholds": row["thresholds"].split()}
 
@@ -193,6 +206,8 @@ _FEEDS = (
     ),
     _Feed(table="control_billing_accounts", rows=select(billing_accounts), revision=billing_accounts.c.revision, shape=_plain_row),
     _Feed(table="control_account_changes", rows=select(account_changes), revision=account_changes.c.revision, shape=_plain_row),
+    _Feed(table="control_fraud_decisions", rows=select(fraud_decisions), revision=fraud_decisions.c.revision, shape=_plain_row),
+    _Feed(table="control_fraud_verdicts", rows=select(fraud_verdicts), revision=fraud_verdicts.c.revision, shape=_plain_row),
     _Feed(
         table="control_refunds",
         rows=select(*_columns_without(refunds.c, "gateway_customer_id"), invoices.c.account_id).join(
@@ -219,6 +234,51 @@ _FEEDS = (
         rows=select(payment_differences),
         revision=payment_differences.c.revision,
         shape=_plain_row,
+    ),
+    _Feed(
+        table="control_dunning_steps",
+        rows=select(dunning_steps),
+        revision=dunning_steps.c.revision,
+        shape=lambda row: {**_in_major_units(row), "invoice_numbers": row["invoice_numbers"].split()},
+    ),
+    _Feed(
+        table="control_promises",
+        rows=select(promises),
+        revision=promises.c.revision,
+        shape=lambda row: {**_in_major_units(row), "withdrawn_at": _maybe(row, "withdrawn_at")},
+    ),
+    _Feed(
+        table="control_restrictions",
+        rows=select(restrictions),
+        revision=restrictions.c.revision,
+        shape=lambda row: {**row, "lifted_at": _maybe(row, "lifted_at")},
+    ),
+    _Feed(
+        table="control_claim_holds",
+        rows=select(claim_holds),
+        revision=claim_holds.c.revision,
+        shape=lambda row: {**row, "lifted_at": _maybe(row, "lifted_at")},
+    ),
+    _Feed(
+        table="control_debt_terms",
+        rows=select(debt_terms),
+        revision=debt_terms.c.revision,
+        shape=lambda row: {
+            **{name: value for name, value in row.items() if not name.endswith("_minor")},
+            **{
+                name.replace("_minor", "_amount"): None if row[name] is None else _amount(row, name)
+                for name in ("credit_limit_minor", "prepaid_minimum_minor")
+            },
+        },
+    ),
+    # Without bodies and addresses: the warehouse is for figures.
+    _Feed(
+        table="control_mails",
+        rows=select(
+            *_columns_without(mails.c, "recipients", "plain_body", "html_body", "tries", "message", "due_at"),
+        ),
+        revision=mails.c.revision,
+        shape=lambda row: {**row, "sent_at": _maybe(row, "sent_at")},
     ),
     _Feed(table="control_closed_taxes", rows=select(closed_taxes), revision=closed_taxes.c.revision, shape=_plain_row),
     _Feed(table="control_closed_periods", rows=select(closed_periods), revision=closed_periods.c.revision, shape=_plain_row),

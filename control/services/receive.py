@@ -14,8 +14,10 @@ from control.bootstrap import Control
 from control.errors import StoreError
 from control.ports import BindingFailed, Bound, EventSubject, GatewayDispute, GatewayEvent, GatewayPayment, GatewayRefund
 from control.services.follow import NOTHING_NEW, account_of, follow_dispute, follow_invoice, follow_payment, follow_refund
-from control.services.payment_methods import forget, keep, list_methods
+from control.services.fraud import screen_card
+from control.services.payment_methods import attempt_id_of, forget, keep, list_methods
 from control.store import inbox
+from control.store.fraud import CardAttempt
 from warehouse.errors import MeterhouseError
 
 # An event that cannot be handled is tried again after 1, 2, 4 … minutes, at most this much later.
@@ -84,8 +86,8 @@ def _follow_state(control: Control, event: GatewayEvent, *, now: datetime) -> st
             message = follow_dispute(control, event.gateway, dispute, now=now)
         case Bound() as bound:
             message = _follow_binding(control, event, bound, now=now)
-        case BindingFailed(message=reason):
-            message = f"no card was bound: {reason}"
+        case BindingFailed() as failed:
+            message = _follow_failed_binding(control, event, failed, now=now)
         case None:
             message = "the object is gone"
     return message
@@ -100,7 +102,19 @@ def _follow_binding(control: Control, event: GatewayEvent, bound: Bound, *, now:
     if any(method.card.payment_method_id == bound.card.payment_method_id for method in list_methods(control, account_id)):
         return NOTHING_NEW
     control.store.transact(lambda connection: keep(connection, account_id, event.gateway, bound.card, now=now))
+    attempt_id = attempt_id_of(event.gateway, bound.card)
+    screen_card(control, CardAttempt(attempt_id=attempt_id, account_id=account_id, gateway=event.gateway, tried_at=now, card=bound.card))
     return f"account {account_id} bound a card"
+
+
+def _follow_failed_binding(control: Control, event: GatewayEvent, failed: BindingFailed, *, now: datetime) -> str:
+    with control.store.reading() as connection:
+        account_id = account_of(connection, event.gateway, event.customer_id)
+    if not account_id:
+        return "no customer of ours"
+    attempt_id = f"{event.gateway}/{event.event_id}"
+    screen_card(control, CardAttempt(attempt_id=attempt_id, account_id=account_id, gateway=event.gateway, tried_at=now, code=failed.code))
+    return f"no card was bound: {failed.message}"
 
 
 def _follow_cards(control: Control, event: GatewayEvent) -> str:

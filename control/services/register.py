@@ -17,6 +17,7 @@ from control.domain.members import Contact, Role, checked_email
 from control.domain.money import Money
 from control.domain.sagas import Saga
 from control.domain.taxids import checked_tax_id
+from control.services import fraud
 from control.services.customers import ensure_customer, load_account
 from control.services.flows import Done, Flow, GatewayStep, Result, StoreStep, drive
 from control.services.members import put_contact, put_member
@@ -160,6 +161,7 @@ def _activate(connection: Connection, control: Control, saga: Saga, now: datetim
     to = AccountState(saga.data["to_state"])
     if to is not AccountState.NEW:
         lifecycle.move(connection, saga.subject, to, reason="registration complete", actor=saga.data["actor"], now=now)
+        fraud.enforce(connection, saga.subject, now=now)
     return Done(data={"card_token": ""})
 
 

@@ -98,8 +98,9 @@ class Stage:
         event = ", ".join(COLUMNS)
         hashes = ", ".join(f"{name} {kind}" for name, kind in _HASH_COLUMNS.items())
         return [
+            # By kind: one line of twenty is a lifecycle event, and two statements look for these only.
             f"CREATE TABLE {self.incoming} (line_number UInt64, is_blank Bool, reason_code LowCardinality(String), raw_line String,"
-            f" {hashes},{_EVENT}) ENGINE = MergeTree ORDER BY tuple()",
+            f" {hashes},{_EVENT}) ENGINE = MergeTree PARTITION BY sign(kind) ORDER BY tuple()",
             f"CREATE TABLE {self.identities} (identity_high UInt64, identity_low UInt64, content_hash UInt64, line_number UInt64)"
             " ENGINE = MergeTree ORDER BY (identity_high, identity_low)",
             f"CREATE TABLE {self.counting} (identity_high UInt64, identity_low UInt64, content_hash UInt64, batch_seq UInt64,"

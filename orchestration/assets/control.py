@@ -19,6 +19,7 @@ PUBLISHED = {
     "payments": ("control_payments", "control_refunds", "control_payouts", "control_payment_differences"),
     "bank_receipts": ("control_bank_receipts",),
     "ledger": ("control_journal",),
+    "fraud": ("control_fraud_decisions", "control_fraud_verdicts"),
 }
 
 

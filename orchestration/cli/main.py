@@ -23,7 +23,9 @@ from orchestration.cli import (
     bench,
     billing,
     catalog,
+    debt,
     demo,
+    fraud,
     jobs,
     kafka,
     keys,
@@ -49,7 +51,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, ledger, jobs, keys, kafka, backup, bench,
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, debt, fraud, ledger, jobs, keys, kafka,
+    backup, bench,
 ):  # fmt: skip
     module.register(app)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -137,6 +138,13 @@ def test_workers_that_charge_at_once_charge_once_where_the_gateway_can_be_asked(
 def test_a_card_that_asks_its_holder_cannot_pay_off_session(bench: Bench) -> None:
     customer_id, card = a_card(bench, NEEDS_HOLDER, is_bound=True)
     assert isinstance(bench.gateway.charge(a_charge(customer_id, card), key="k"), RequiresAction)
+    assert bench.charges() == []
+
+
+def test_a_charge_that_is_to_ask_the_holder_collects_nothing_off_session(bench: Bench) -> None:
+    customer_id, card = a_card(bench, PAYS)
+    request = replace(a_charge(customer_id, card), asks_holder=True)
+    assert isinstance(bench.gateway.charge(request, key="k"), RequiresAction)
     assert bench.charges() == []
 
 

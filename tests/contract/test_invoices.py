@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -187,6 +188,15 @@ def test_a_card_that_needs_its_holder_is_paid_once_the_holder_confirmed(invoicin
     paid = invoicing.gateway.pay_invoice(final.gateway_invoice_id, card, key="k2")
     assert isinstance(paid, Paid)
     assert invoicing.charges() == [paid.charged] == [usd(10710)]
+
+
+def test_an_invoice_that_is_to_ask_the_holder_is_paid_once_the_holder_confirmed(invoicing: InvoicingBench) -> None:
+    customer_id, card = a_paying_customer(invoicing.gateway)
+    final = a_final_invoice(invoicing.gateway, replace(an_invoice(customer_id), asks_holder=True))
+    assert isinstance(invoicing.gateway.pay_invoice(final.gateway_invoice_id, card, key="k1"), RequiresAction)
+    assert invoicing.charges() == []
+    invoicing.authenticate(final.gateway_invoice_id)
+    assert isinstance(invoicing.gateway.pay_invoice(final.gateway_invoice_id, card, key="k2"), Paid)
 
 
 def test_a_payment_under_way_is_seen_and_not_joined_by_a_second(invoicing: InvoicingBench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 from control.gateways.adyen.calls import NOWHERE, AdyenCalls, AdyenRefusal, in_path, key_for, mismatch, query
@@ -63,7 +64,7 @@ class AdyenCustomers(AdyenCalls):
             return Refused(reason=refusal.reason)
         match answer.get("resultCode"):
             case "Authorised":
-                return self._card(customer_id, token_of(answer))
+                return _with_facts(self._card(customer_id, token_of(answer)), answer)
             case "Refused" | "Error" | "Cancelled":
                 return declined(answer)
             case _:
@@ -167,6 +168,19 @@ def token_of(answer: dict[str, Any]) -> str:
     if not found:
         raise mismatch("a kept card", "its answer does not name it; switch on 'Recurring details' under Additional data there")
     return found
+
+
+def _with_facts(card: SavedCard, answer: dict[str, Any]) -> SavedCard:
+    """What an answer tells of the card beside its token, where 'Card alias', 'Funding source' and 'Issuer country' are switched on."""
+    more = answer.get("additionalData") or {}
+    country = str(more.get("cardIssuingCountry", ""))
+    funding = str(more.get("fundingSource", "")).lower()
+    return replace(
+        card,
+        fingerprint=str(more.get("alias", "")),
+        funding="prepaid" if funding.startswith("prepaid") else funding.rpartition("_")[2],
+        country_code=country if len(country) == 2 else "",
+    )
 
 
 def _payment_method(token: str) -> dict[str, Any] | None:

@@ -45,6 +45,9 @@ class AdyenPayments(AdyenCalls):
         """
         if reason := units.refusal(request.amount):
             return Refused(reason=reason)
+        if request.asks_holder and not request.return_url:
+            # Adyen would send the holder to their bank now or never; off-session there is nobody to be sent.
+            return RequiresAction(url="")
         payment = {
             "merchantAccount": self._merchant,
             "amount": units.to_units(request.amount),

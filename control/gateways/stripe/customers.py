@@ -190,7 +190,15 @@ def saved(method: stripe.PaymentMethod) -> SavedCard:
     if card is None:
         return SavedCard(payment_method_id=method.id, brand="", last4="", expires="")
     expires = f"{card.exp_year:04d}-{card.exp_month:02d}"
-    return SavedCard(payment_method_id=method.id, brand=card.brand, last4=card.last4 or "", expires=expires)
+    return SavedCard(
+        payment_method_id=method.id,
+        brand=card.brand,
+        last4=card.last4 or "",
+        expires=expires,
+        fingerprint=card.fingerprint or "",
+        funding="" if card.funding == "unknown" else card.funding,
+        country_code=card.country or "",
+    )
 
 
 def bound(intent: stripe.SetupIntent) -> BindingOutcome:

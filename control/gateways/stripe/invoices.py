@@ -39,9 +39,10 @@ from control.ports import (
 )
 
 if TYPE_CHECKING:
-    from stripe.params import InvoiceAddLinesParamsLine
+    from stripe.params import InvoiceAddLinesParamsLine, InvoiceCreateParamsPaymentSettings
 
 _LINES_A_CALL = 100
+_ASKS_HOLDER: InvoiceCreateParamsPaymentSettings = {"payment_method_options": {"card": {"request_three_d_secure": "challenge"}}}
 _NEEDS_HOLDER = frozenset({"invoice_payment_intent_requires_action", "authentication_required"})
 
 
@@ -220,6 +221,7 @@ class StripeInvoices(StripeCalls):
                         NUMBER: request.invoice_number,
                         TOTAL: str(units.to_units(request.total)),
                     },
+                    "payment_settings": _ASKS_HOLDER if request.asks_holder else {},
                 },
                 {"idempotency_key": f"{key}:create"},
             )

@@ -157,6 +157,8 @@ class StripePayments(StripeCalls):
     def _confirm(self, intent_id: str, request: ChargeRequest, *, key: str) -> stripe.PaymentIntent:
         where: dict[str, object] = {"return_url": request.return_url} if request.return_url else {"off_session": True}
         params = where | {"payment_method": request.payment_method_id, "expand": WITH_CHARGE}
+        if request.asks_holder:
+            params["payment_method_options"] = {"card": {"request_three_d_secure": "challenge"}}
         return self._client.payment_intents.confirm(
             intent_id, cast("PaymentIntentConfirmParams", params), {"idempotency_key": f"{key}:confirm"}
         )

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from control.testing.adyen_server.cards import REFUSALS, card_of
 from control.testing.adyen_server.endpoints import Call, Json, Reply, check_merchant, endpoint, major, new_psp_reference
 from control.testing.adyen_server.errors import ApiError
-from control.testing.adyen_server.stored_cards import keep, tokens
+from control.testing.adyen_server.stored_cards import facts, keep, tokens
 
 _CENT = Decimal("0.01")
 _FEE_PERCENT = 1
@@ -94,7 +94,7 @@ def _check_and_keep(call: Call) -> Reply:
         return Reply(body=_send_holder(call, payment))
     kept = keep(call, card, call.body["shopperReference"], is_authenticated=False)
     call.store.put(payment)
-    return Reply(body=_answer(payment, "Authorised") | {"additionalData": tokens(kept)})
+    return Reply(body=_answer(payment, "Authorised") | {"additionalData": tokens(kept) | facts(card)})
 
 
 def _charge(call: Call) -> Reply:

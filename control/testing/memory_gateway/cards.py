@@ -165,4 +165,12 @@ def needs_holder(card: Card) -> bool:
 
 
 def _shown(identifier: str, card: Card) -> SavedCard:
-    return SavedCard(payment_method_id=identifier, brand="visa", last4=LAST4[card.token], expires=_EXPIRES)
+    return SavedCard(
+        payment_method_id=identifier,
+        brand="visa",
+        last4=LAST4[card.token],
+        expires=_EXPIRES,
+        fingerprint=f"fp-{card.token}",
+        funding="credit",
+        country_code="DE",
+    )

@@ -133,7 +133,7 @@ class ChargingFake(CardsFake, RefundsFake):
             refusal = refusal or _NO_CARD
             self._fail(payment, code=refusal.code, message=refusal.message)
             return refusal
-        if needs_holder(card):
+        if needs_holder(card) or request.asks_holder:
             self._put(replace(payment, status=GatewayPaymentStatus.REQUIRES_ACTION), "payment.requires_action")
         elif self.charges_stay_processing:
             self._put(replace(payment, status=GatewayPaymentStatus.PROCESSING), "payment.processing")

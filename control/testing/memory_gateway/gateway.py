@@ -156,7 +156,7 @@ class FakeGateway(ChargingFake):
             if declined is not None:
                 self._show(invoice, "invoice.payment_failed")
                 return declined
-            if card is not None and needs_holder(card):
+            if card is not None and (needs_holder(card) or invoice.request.asks_holder):
                 return RequiresAction(url=invoice.seen.url)
             return self._pay(invoice, is_disputed=card is not None and card.token == DISPUTED)
 

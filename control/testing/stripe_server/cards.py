@@ -18,12 +18,17 @@ class Card:
     authentication: Literal["never", "unless_set_up", "always"] = "never"
     is_disputed: bool = False
     refunds: Literal["at_once", "pending"] = "at_once"
+    funding: Literal["credit", "prepaid"] = "credit"
+    country: str = "US"
 
 
 CARDS = (
     Card(number="4242424242424242", tokens=("pm_card_visa",)),
     Card(number="4000056655665556", tokens=("pm_card_visa_debit",)),
     Card(number="5555555555554444", tokens=("pm_card_mastercard",), brand="mastercard"),
+    Card(number="5105105105105100", tokens=("pm_card_mastercard_prepaid",), brand="mastercard", funding="prepaid"),
+    Card(number="4000002760000016", tokens=("pm_card_de",), country="DE"),
+    Card(number="4000000760000002", tokens=("pm_card_br",), country="BR"),
     Card(number="378282246310005", tokens=("pm_card_amex",), brand="amex"),
     Card(
         number="4000000000000002",

@@ -8,7 +8,7 @@ from control.testing.stripe_server.customers import bind_currency, change_balanc
 from control.testing.stripe_server.endpoints import PAGE, Call, Json, Reply, chosen, endpoint, merged_metadata, new_id, page, presents
 from control.testing.stripe_server.errors import ApiError
 from control.testing.stripe_server.payment_methods import find_method
-from control.testing.stripe_server.payments import cancel_payment, charge_card, open_payment, payment_of
+from control.testing.stripe_server.payments import cancel_payment, charge_card, open_payment, payment_of, wants_holder
 
 # https://docs.stripe.com/changelog/2016-02-22/no-more-than-250-invoice-items
 _MOST_LINES = 250
@@ -17,7 +17,7 @@ _NUMBER_IN_ANSWER = 10
 
 @endpoint(
     "post", "/v1/invoices", "customer", "auto_advance", "collection_method", "currency", "description", "metadata",
-    "pending_invoice_items_behavior", "default_payment_method", "days_until_due", "due_date", "number", "footer",
+    "pending_invoice_items_behavior", "default_payment_method", "days_until_due", "due_date", "number", "footer", "payment_settings",
 )  # fmt: skip
 def create_invoice(call: Call) -> Json:
     """An empty draft."""
@@ -88,7 +88,8 @@ def create_invoice(call: Call) -> Json:
         "number": given.get("number"),
         "on_behalf_of": None,
         "parent": None,
-        "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
+        "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None}
+        | given.get("payment_settings", {}),
         "period_end": call.now,
         "period_start": call.now,
         "post_payment_credit_notes_amount": 0,
@@ -242,7 +243,8 @@ def pay_invoice(call: Call) -> Json | Reply:
     invoice |= {"attempted": True, "attempt_count": max(1, invoice["attempt_count"])}
     if intent["status"] == "processing":
         raise ApiError(400, "The PaymentIntent of this invoice is processing; wait for its end.", code="payment_intent_unexpected_state")
-    error = charge_card(call, intent, method)
+    asks_holder = wants_holder(invoice["payment_settings"]["payment_method_options"])
+    error = charge_card(call, intent, method, asks_holder=asks_holder)
     call.store.put(invoice)
     if error is None:
         return settle(call, invoice) if intent["status"] == "succeeded" else shown(call, invoice)

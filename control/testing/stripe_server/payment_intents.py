@@ -7,7 +7,7 @@ from control.testing.stripe_server.amounts import smallest_charge
 from control.testing.stripe_server.endpoints import PAGE, Call, Json, Reply, chosen, endpoint, merged_metadata, page
 from control.testing.stripe_server.errors import ApiError
 from control.testing.stripe_server.payment_methods import find_method
-from control.testing.stripe_server.payments import ask_bank, needs_holder, new_intent, refuse
+from control.testing.stripe_server.payments import ask_bank, needs_holder, new_intent, refuse, wants_holder
 
 _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 _ASKS_HOLDER = {
@@ -59,7 +59,7 @@ def update_payment_intent(call: Call) -> Json:
     return call.store.put(intent)
 
 
-@endpoint("post", "/v1/payment_intents/{intent}/confirm", "payment_method", "off_session", "return_url")
+@endpoint("post", "/v1/payment_intents/{intent}/confirm", "payment_method", "off_session", "return_url", "payment_method_options")
 def confirm_payment_intent(call: Call) -> Json | Reply:
     """Charge a card. Off-session, a card that wants its holder is declined; else the holder is sent to a page."""
     intent = _open(call, "confirmed")
@@ -72,7 +72,7 @@ def confirm_payment_intent(call: Call) -> Json | Reply:
         raise ApiError(400, message, code="payment_method_unexpected_state", param="payment_method")
     intent |= {"payment_method": method["id"], "next_action": None, "last_payment_error": None}
     error = None
-    if not needs_holder(method):
+    if not (needs_holder(method) or wants_holder(call.arguments.get("payment_method_options"))):
         error = ask_bank(call, intent, method)
     elif call.arguments.get("off_session"):
         error = refuse(call, intent, method, dict(_ASKS_HOLDER))

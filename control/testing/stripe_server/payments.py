@@ -105,10 +105,10 @@ def payment_of(call: Call, invoice: Json) -> tuple[Json, Json]:
     return call.require("payment_intent", tie["payment"]["payment_intent"]), tie
 
 
-def charge_card(call: Call, intent: Json, method: Json) -> Json | None:
+def charge_card(call: Call, intent: Json, method: Json, *, asks_holder: bool = False) -> Json | None:
     """Charge a card for an intent; None where it paid or is on its way, else Stripe's error object. What happened is kept."""
     intent |= {"payment_method": method["id"], "next_action": None, "last_payment_error": None}
-    if needs_holder(method):
+    if needs_holder(method) or asks_holder:
         step = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
         intent |= {"status": "requires_action", "next_action": step}
         call.emit("payment_intent.requires_action", call.store.put(intent))
@@ -138,6 +138,12 @@ def needs_holder(method: Json) -> bool:
     """Whether a charge of this card asks for its holder."""
     card = card_of(method)
     return card.authentication == "always" or (card.authentication == "unless_set_up" and not method["_is_set_up"])
+
+
+def wants_holder(options: Json | None) -> bool:
+    """Whether the merchant asks for 3-D Secure of any card."""
+    wanted = ((options or {}).get("card") or {}).get("request_three_d_secure", "automatic")
+    return wanted in ("any", "challenge")
 
 
 def take_payment(call: Call, intent: Json, method: Json) -> Json:
