@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from control.bootstrap import Control
-from control.domain.members import ContactPurpose
 from control.mail import write
 from control.mail.smtp import MailRefusedError, Sender, message_of, sender_of
 from control.store import mails
@@ -117,8 +116,11 @@ def _try(control: Control, hand_over: Sender, waiting: WaitingMail, *, now: date
 def _recipients(connection: Connection, account_id: str) -> list[str]:
     """The account's address and its billing contacts, each once."""
     own: str = connection.execute(select(accounts.c.email).where(accounts.c.account_id == account_id)).scalar_one()
-    mine = select(account_contacts.c.email).where(account_contacts.c.account_id == account_id, account_contacts.c.is_removed.is_(False))
-    billing = mine.where(account_contacts.c.purpose == ContactPurpose.BILLING.value)
+    billing = select(account_contacts.c.email).where(
+        account_contacts.c.account_id == account_id,
+        account_contacts.c.purpose == "billing",
+        account_contacts.c.is_removed.is_(False),
+    )
     found = [own, *sorted(connection.execute(billing).scalars())]
     return list(dict.fromkeys(address.strip() for address in found if address.strip() and len(address.split()) == 1))
 
