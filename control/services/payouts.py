@@ -84,11 +84,12 @@ def take_entry(connection: Connection, entry: StatementEntry, *, now: datetime) 
         StatusError: somebody moved the pay-out meanwhile.
     """
     payout = payouts.load(connection, entry.end_to_end_id) if entry.end_to_end_id else None
-    if payout is None:
-        return None
+    is_return = entry.is_reversal or bool(entry.return_reason)
+    if payout is None or (entry.amount.minor > 0 and not is_return):
+        return None  # whoever sends money with our id in it sends money
     if entry.amount == -payout.amount and not entry.is_reversal:
         return _book(connection, payout, entry.entry_id, now=now)
-    if entry.amount == payout.amount and (entry.is_reversal or entry.return_reason):
+    if entry.amount == payout.amount and is_return:
         return _come_back(connection, payout, entry.return_reason or "reversed", now=now)
     return f"it names pay-out {payout.payout_id} of {payout.amount}, but moves {entry.amount}: a person must look"
 

@@ -14,7 +14,9 @@ from control.domain.members import Contact, ContactPurpose, Role
 from control.services.accounts import upsert_accounts
 from control.services.bank import assign, import_receipts
 from control.services.members import create_project, remove_contact, remove_member, set_contact, set_member
+from control.services.payouts import export_payouts
 from control.services.publish import publish
+from tests.control_bench.bank import give_back, given_paid_by_bank
 from tests.control_bench.builders import NOW, a_draft, a_receipt, an_account, given_invoices
 from tests.control_bench.stores import control_settings, fresh_sqlite
 from warehouse.settings import Settings
@@ -24,7 +26,6 @@ from warehouse.settings import Settings
 def control(settings: Settings, client: Client, tmp_path: Path) -> Iterator[Control]:
     own = settings.model_copy(update={"control_url": SecretStr(fresh_sqlite(tmp_path))})
     with open_control(own, control_settings()) as control:
-        upsert_accounts(control, [an_account(gateway="")])
         yield control
 
 
@@ -36,6 +37,7 @@ def test_who_is_removed_is_gone_from_the_warehouse_and_may_come_back(control: Co
         rows = client.query(f"SELECT email, {column} FROM {raw}.{table} FINAL ORDER BY email").result_rows
         return [(str(email), str(value)) for email, value in rows]
 
+    upsert_accounts(control, [an_account(gateway="")])
     for email, role in (("ada@example.com", Role.OWNER), ("bob@example.com", Role.VIEWER)):
         set_member(control, "acc-1", email, role, actor="ada", now=NOW)
     set_contact(control, "acc-1", Contact(email="Bills@Example.com", name="Bills", purpose=ContactPurpose.BILLING))
@@ -51,6 +53,7 @@ def test_who_is_removed_is_gone_from_the_warehouse_and_may_come_back(control: Co
 
 def test_projects_and_receipts_are_published_with_what_became_of_them(control: Control, client: Client, settings: Settings) -> None:
     raw = settings.database("raw")
+    upsert_accounts(control, [an_account(gateway="")])
     create_project(control, "acc-1", "prj-1", name="Research", now=NOW)
     given_invoices(control, a_draft(amounts=(6_000,)))
     import_receipts(control, [a_receipt(payer_account="DE02120300000000202051")], lambda _receipt, _open: None, now=NOW)
@@ -63,3 +66,14 @@ def test_projects_and_receipts_are_published_with_what_became_of_them(control: C
     publish(control, client, settings)
     assert client.query(statement).result_rows == [("100", "60", "40", "DE02120300000000202051", "acc-1:2026-01:invoice:")]
     assert set(publish(control, client, settings).values()) == {0}
+
+
+def test_pay_outs_are_published_before_and_after_their_export(control: Control, client: Client, settings: Settings) -> None:
+    given_paid_by_bank(control)
+    give_back(control, 1_190)
+    statement = f"SELECT status, toString(amount), exported_at IS NULL FROM {settings.database('raw')}.control_payouts FINAL"
+    publish(control, client, settings)
+    assert client.query(statement).result_rows == [("waiting", "11.9", 1)]
+    export_payouts(control, now=NOW)
+    publish(control, client, settings)
+    assert client.query(statement).result_rows == [("exported", "11.9", 0)]

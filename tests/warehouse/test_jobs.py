@@ -17,14 +17,16 @@ from typer.testing import CliRunner
 import orchestration.cli.jobs as verbs
 from control.bootstrap import Control, Gateways, open_control
 from control.domain.status import InvoiceStatus
+from control.services.payouts import export_payouts
 from control.services.push import push
 from control.services.show import show_invoice
 from orchestration.assets.jobs import job_assets
 from orchestration.cli.main import app
 from orchestration.deployment import Deployment
-from orchestration.jobs import dunning, payment_method_expiry, reconcile
+from orchestration.jobs import dunning, payment_method_expiry, payouts, reconcile
 from orchestration.jobs.job import Job, execute
 from tests.contract.fake_gateway import NEEDS_HOLDER, FakeGateway
+from tests.control_bench.bank import give_back, given_paid_by_bank
 from tests.control_bench.builders import NOW, a_draft, given_account_with_card, given_invoices
 from tests.control_bench.drafts import create_invoicing
 from tests.control_bench.dunning import at, given_debtor
@@ -132,3 +134,14 @@ def test_dunning_leaves_its_report_takes_each_step_once_and_is_shown_in_the_ware
     assert "step mail:reminder" not in figures(second)
     raw = here.settings.database("raw")
     assert client.query(f"SELECT step FROM {raw}.control_dunning_steps FINAL ORDER BY step").result_rows == [("enter",), ("mail:reminder",)]
+
+
+def test_a_pay_out_that_no_statement_shows_is_a_problem_after_some_bank_days(here: Deployment) -> None:
+    with here.control() as control:
+        given_paid_by_bank(control)
+        give_back(control, 100)
+        assert execute(payouts.JOB, here).figures == {"waiting": 1, "exported": 0, "overdue": 0}
+        export_payouts(control, now=NOW - timedelta(days=6))
+    report = execute(payouts.JOB, here)
+    assert report.figures == {"waiting": 0, "exported": 1, "overdue": 1}
+    assert "in no statement 5 days after" in report.problem

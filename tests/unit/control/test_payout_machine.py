@@ -96,5 +96,5 @@ class PayoutMachine(RuleBasedStateMachine):
 def test_the_state_machine_of_pay_outs_follows_its_drawing(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert PAYOUT_TRANSITIONS[PayoutStatus.FAILED] == frozenset()
     machine = type("Machine", (PayoutMachine,), {"path": tmp_path_factory.mktemp("payouts")}).TestCase
-    machine.settings = hypothesis_settings(max_examples=8, stateful_step_count=12, deadline=None)
+    machine.settings = hypothesis_settings(max_examples=5, stateful_step_count=12, deadline=None)
     machine("runTest").runTest()

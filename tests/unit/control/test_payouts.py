@@ -144,6 +144,16 @@ def test_money_that_comes_back_is_the_customers_or_fails_the_refund_and_another_
     assert "a person must look" in statement(control, odd, number=3)[0][1]
 
 
+def test_a_payee_who_sends_the_money_back_by_a_transfer_of_theirs_has_it_waiting_for_a_document(control: Control) -> None:
+    given_paid_by_bank(control)
+    give_back(control, 500)
+    (payout,) = exported(control).payouts
+    statement(control, went_out(payout))
+    back = Transfer(amount=payout.amount, end_to_end_id=payout.payout_id, text="not mine", bank_reference="back-1")
+    assert statement(control, back, number=2)[0][0] == "waiting"
+    assert cash(control) == 11_900
+
+
 def test_a_death_between_the_statement_and_the_note_is_made_up_for_by_work(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     given_paid_by_bank(control)
     give_back(control)

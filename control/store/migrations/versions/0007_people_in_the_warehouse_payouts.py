@@ -65,7 +65,7 @@ def downgrade() -> None:
     """
     waiting = op.get_bind().execute(sa.text("SELECT payout_id FROM payouts WHERE status IN ('waiting', 'exported')")).first()
     if waiting is not None:
-        raise StoreError(f"pay-out {waiting.payout_id} is under way, which schema 0003 cannot hold; book or cancel it first")
+        raise StoreError(f"pay-out {waiting.payout_id} is under way, which the older schema cannot hold; book or cancel it first")
     op.drop_table("payouts")
     with op.batch_alter_table("bank_receipts") as batch:
         batch.drop_column("payer_account")
