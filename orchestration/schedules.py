@@ -1,4 +1,4 @@
-"""When jobs run by themselves. Closing a month and charging cards are started by a person."""
+"""When jobs run by themselves. Closing a month and charging cards are started by a person, or by a schedule that one switched on."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from dagster import (
 )
 
 from orchestration.assets.control import PUBLISHED
+from orchestration.assets.invoices import LOOKED_AT
 from orchestration.assets.models import ModelsConfig
 from orchestration.checks import DOCUMENT_CHECKS, ChecksConfig
+from orchestration.jobs import JOBS
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -32,8 +34,8 @@ EVERY_FIVE_MINUTES = "*/5 * * * *"
 QUIET = {"console": {"config": {"log_level": "WARNING"}}}
 # After the night, before people look at dashboards.
 NIGHTLY = "10 3 * * *"
-# Gateways complete the lists of a day in the hours after it.
-AFTER_AUDIT = "40 4 * * *"
+# Events may come a few days late; what comes later stands on a note of its own.
+MONTH_END = "30 5 3 * *"
 # Not at the minute in which a tick begins.
 BETWEEN_TICKS = "2-59/5 * * * *"
 UNFINISHED = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
@@ -68,6 +70,12 @@ def jobs(*, catalog_tables: Sequence[AssetKey]) -> list[UnresolvedAssetJobDefini
             description="A tick with all checks on everything, then the month's drafts become documents.",
         ),
         define_asset_job(
+            "month_end",
+            selection=tick | documents | AssetSelection.assets(LOOKED_AT, ["control", "invoices_issued"], ["control", "invoices_pushed"]),
+            config=RunConfig(ops=everything(), loggers=QUIET),
+            description="A tick with all checks; the earliest open month is looked at, closed where nothing stops it, and pushed.",
+        ),
+        define_asset_job(
             "push", selection=AssetSelection.assets(["control", "invoices_pushed"]), description="Unpaid documents to gateways."
         ),
         define_asset_job(
@@ -76,12 +84,8 @@ def jobs(*, catalog_tables: Sequence[AssetKey]) -> list[UnresolvedAssetJobDefini
             config=RunConfig(loggers=QUIET),
             description="What waits for a gateway, a bank or a receiver of events; accounts, payments and ledger to the warehouse.",
         ),
-        define_asset_job(
-            "reconcile",
-            selection=AssetSelection.assets(["control", "payments_reconciled"]),
-            description="Our payments and refunds against each gateway's lists.",
-        ),
         define_asset_job("catalog", selection=catalog, description="Apply a catalog folder."),
+        *(define_asset_job(job.name, selection=AssetSelection.assets(["control", job.asset]), description=job.description) for job in JOBS),
     ]
 
 
@@ -92,15 +96,33 @@ def tick_every_five_minutes(context: ScheduleEvaluationContext) -> RunRequest | 
     return SkipReason("the last tick still runs") if running else RunRequest()
 
 
-def schedules() -> list[ScheduleDefinition]:
-    """All schedules."""
+def schedules(*, is_on: bool) -> list[ScheduleDefinition]:
+    """All schedules.
+
+    Args:
+        is_on: whether those of jobs/ and of the month's end start by themselves; where not, somebody switches them on in Dagster.
+    """
     nightly = ScheduleDefinition(
         name="audit_every_night", cron_schedule=NIGHTLY, job_name="audit", default_status=DefaultScheduleStatus.RUNNING
     )
     work = ScheduleDefinition(
         name="work_every_five_minutes", cron_schedule=BETWEEN_TICKS, job_name="work", default_status=DefaultScheduleStatus.RUNNING
     )
-    reconciled = ScheduleDefinition(
-        name="reconcile_every_night", cron_schedule=AFTER_AUDIT, job_name="reconcile", default_status=DefaultScheduleStatus.RUNNING
+    own = [
+        ScheduleDefinition(
+            name=f"{job.name}_schedule",
+            cron_schedule=job.cron,
+            execution_timezone="UTC",
+            job_name=job.name,
+            default_status=DefaultScheduleStatus.RUNNING if is_on else DefaultScheduleStatus.STOPPED,
+        )
+        for job in JOBS
+    ]
+    month_end = ScheduleDefinition(
+        name="month_end_schedule",
+        cron_schedule=MONTH_END,
+        execution_timezone="UTC",
+        job_name="month_end",
+        default_status=DefaultScheduleStatus.RUNNING if is_on else DefaultScheduleStatus.STOPPED,
     )
-    return [tick_every_five_minutes, nightly, work, reconciled]
+    return [tick_every_five_minutes, nightly, work, month_end, *own]

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     api_port: int | None = Field(default=None, ge=1, le=65_535, description="Their port; a free one where not set.")
     spool_limit_bytes: int = Field(default=8 << 30, ge=1 << 20, description="Events received and not loaded yet; beyond it 429.")
     request_limit_bytes: int = Field(default=32 << 20, ge=1 << 10, description="Of one request's body, unpacked; beyond it 413.")
+    schedules: Literal["off", "on"] = Field(default="off", description="Whether jobs such as reconcile start by themselves.")
     clock: Literal["event", "wall"] = "event"
     now_text: str | None = Field(default=None, alias="METERHOUSE_NOW", description="Instant that tests use as now.")
 

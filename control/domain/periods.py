@@ -45,5 +45,10 @@ class Period:
         """The month after."""
         return Period(self.year + self.month // 12, self.month % 12 + 1)
 
+    @property
+    def previous(self) -> Period:
+        """The month before."""
+        return Period(self.year - (self.month == 1), (self.month - 2) % 12 + 1)
+
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"

@@ -19,6 +19,7 @@ class Receipt:
     amount: Money  # above zero
     payer: str
     remittance: str  # what the payer wrote, references included
+    payer_account: str = ""  # empty where the bank did not tell
 
 
 class ReceiptResult(StrEnum):
@@ -28,7 +29,8 @@ class ReceiptResult(StrEnum):
     PARTLY_PAID = "partly_paid"  # its document asks for more
     WAITING = "waiting"  # no document found, or a card payment of it has no end yet
     KNOWN = "known"  # imported before
-    SKIPPED = "skipped"  # money that went out
+    PAID_OUT = "paid_out"  # a refund that we transferred, or one that came back
+    SKIPPED = "skipped"  # other money that went out
 
 
 @dataclass(frozen=True, kw_only=True)

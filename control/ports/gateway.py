@@ -145,6 +145,14 @@ class PaymentGateway(Protocol):
         """
         ...
 
+    def listed_until(self, now: datetime) -> datetime | None:
+        """Up to when the lists below reach: what comes later is not in them yet. None: up to this moment.
+
+        Raises:
+            GatewayUnavailableError: that cannot be told now.
+        """
+        ...
+
     def list_payments(self, since: datetime, until: datetime) -> Iterator[GatewayPayment]:
         """The payments collected in [since, until), for the reconciliation with ours.
 

@@ -19,8 +19,8 @@ from control.domain.money import Money
 from control.domain.payments import BANK_TRANSFER, Collected
 from control.domain.receipts import Receipt, ReceiptOutcome, ReceiptResult
 from control.domain.status import PUSHABLE, InvoiceStatus
-from control.gateways.bank import MatchKind, OpenInvoice, StatementEntry, match, read_statements
-from control.services import outside
+from control.gateways.bank import EntryStatus, MatchKind, OpenInvoice, StatementEntry, match, read_statements
+from control.services import outside, payouts
 from control.services.follow import pending_attempt
 from control.store import journal, payments, revisions
 from control.store.documents import load_documents
@@ -44,6 +44,7 @@ def import_statement(control: Control, data: bytes, *, now: datetime) -> list[Re
         for entry in statement.entries:
             outcomes += control.store.transact(partial(_import_entry, entry=entry, now=now))
             control.reached("bank.receive")
+    payouts.go_on(control, now=now)
     return outcomes
 
 
@@ -73,7 +74,7 @@ def assign(control: Control, receipt_id: str, invoice_number: str, *, now: datet
     """
 
     def work(connection: Connection) -> ReceiptOutcome:
-        revisions.take(connection, 0)
+        (revision,) = revisions.take(connection, 1)
         row = connection.execute(select(bank_receipts).where(bank_receipts.c.receipt_id == receipt_id)).one_or_none()
         if row is None:
             raise InputError(f"no bank receipt {receipt_id!r}; `meterhouse statement list` shows those that wait")
@@ -85,7 +86,8 @@ def assign(control: Control, receipt_id: str, invoice_number: str, *, now: datet
         (invoice,) = found
         if row.currency_code != invoice.content.total.currency_code:
             raise RefusedError(f"receipt {receipt_id} is in {row.currency_code}, {invoice_number} in {invoice.content.total.currency_code}")
-        connection.execute(update(bank_receipts).where(bank_receipts.c.receipt_id == receipt_id).values(invoice_id=invoice.invoice_id))
+        mine = update(bank_receipts).where(bank_receipts.c.receipt_id == receipt_id)
+        connection.execute(mine.values(invoice_id=invoice.invoice_id, revision=revision))
         _apply_waiting(connection, receipt_id=receipt_id, now=now)
         return _outcome(connection, receipt_id)
 
@@ -107,6 +109,8 @@ def _import_entry(connection: Connection, *, entry: StatementEntry, now: datetim
     known = [str(row.receipt_id) for row in connection.execute(select(bank_receipts.c.receipt_id).where(own | part))]
     if known:
         return [replace(_outcome(connection, receipt_id), result=ReceiptResult.KNOWN) for receipt_id in sorted(known)]
+    if entry.status is EntryStatus.BOOKED and (said := payouts.take_entry(connection, entry, now=now)) is not None:
+        return [replace(_skipped(_receipt(entry, entry.entry_id, entry.amount), said), result=ReceiptResult.PAID_OUT)]
     candidates = _open_invoices(connection, entry.amount.currency_code)
     found = match(entry, [_waits_for_money(invoice) for invoice in candidates])
     if found.kind in (MatchKind.IGNORED, MatchKind.RETURNED):
@@ -143,6 +147,7 @@ def _receipt(entry: StatementEntry, receipt_id: str, amount: Money) -> Receipt:
         booked_date=booked_date,
         amount=amount,
         payer=entry.payer_name,
+        payer_account=entry.payer_account,
         remittance=f"{entry.reference} {entry.text}".strip(),
     )
 
@@ -186,6 +191,7 @@ def _import(connection: Connection, *, receipt: Receipt, match: Matcher, now: da
         "applied_minor": 0,
         "surplus_minor": 0,
         "payer": receipt.payer,
+        "payer_account": receipt.payer_account,
         "remittance": receipt.remittance,
         "invoice_id": invoice.invoice_id if invoice else "",
         "imported_at": now,

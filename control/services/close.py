@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,33 +73,67 @@ def close_period(
         RefusedError: the month is not over at `as_of`; an earlier month has drafts and is open; a draft breaks an identity,
             names an unknown account or another currency, or overspends a credit. Nothing was frozen.
     """
+    closing = _prepare(control, client, settings, period, as_of=as_of, now=now)
+    issued = control.store.transact(lambda connection: _close(connection, closing))
+    publish(control, client, settings)
+    return issued
+
+
+def rehearse_close(
+    control: Control, client: Client, settings: Settings, period: str, *, as_of: datetime, now: datetime
+) -> list[IssuedInvoice]:
+    """What close_period would issue, without issuing it: the same transaction, given up at its end. Others wait for it meanwhile.
+
+    Raises:
+        InputError, RefusedError: as close_period.
+    """
+    closing = _prepare(control, client, settings, period, as_of=as_of, now=now)
+    issued: list[IssuedInvoice] = []
+
+    def work(connection: Connection) -> None:
+        issued[:] = _close(connection, closing)
+        raise _RehearsedError
+
+    with suppress(_RehearsedError):
+        control.store.transact(work)
+    return issued
+
+
+class _RehearsedError(Exception):
+    """Gives up the transaction of a rehearsal. Never leaves this module."""
+
+
+def open_periods(control: Control, client: Client, settings: Settings, *, before: str) -> list[str]:
+    """Months with drafts before a month that are not closed, oldest first: they are closed one after the other."""
+    with control.store.reading() as connection:
+        closed = _closed_periods(connection)
+    return [found for found in periods_with_drafts_before(client, settings, before) if found not in closed]
+
+
+def _prepare(control: Control, client: Client, settings: Settings, period: str, *, as_of: datetime, now: datetime) -> _Closing:
+    """Read what a close issues, and refuse what does not need the store to be refused."""
     month = Period.parse(period)
     if month.end_at > as_of:
         raise RefusedError(f"{month} ends after the as-of {as_of:%Y-%m-%dT%H:%M:%SZ}; close it at an as-of from {month.end_at:%Y-%m-%d} on")
     with control.store.reading() as connection:
         closed = _closed_periods(connection)
-    rates = read_tax_rates(client, settings, at=month.end_at - timedelta(hours=1))
     if period in closed:
         drafts: list[Draft] = []
     else:
-        earlier = [found for found in periods_with_drafts_before(client, settings, period) if found not in closed]
+        earlier = open_periods(control, client, settings, before=period)
         if earlier:
             raise RefusedError(f"{earlier[0]} has drafts and is not closed; close it before {period}")
         drafts = read_drafts(client, settings, period)
         _check_identities(period, drafts)
-    issued_at = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    closing = _Closing(
+    return _Closing(
         period=period,
         as_of=as_of,
-        issued_at=issued_at,
+        issued_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
         drafts=drafts,
-        rates=rates,
+        rates=read_tax_rates(client, settings, at=month.end_at - timedelta(hours=1)),
         services=read_services(client, settings),
         settings=control.settings,
     )
-    issued = control.store.transact(lambda connection: _close(connection, closing))
-    publish(control, client, settings)
-    return issued
 
 
 def _check_identities(period: str, drafts: Sequence[Draft]) -> None:

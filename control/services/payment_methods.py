@@ -159,6 +159,26 @@ def remind_of_expiry(control: Control, *, now: datetime) -> int:
     return control.store.transact(work)
 
 
+def ending_methods(control: Control, *, now: datetime) -> list[PaymentMethod]:
+    """Default cards that have ended, or end this month or next, soonest first: what the next pushes may not be able to charge."""
+    month = Period(now.year, now.month)
+    is_default = payment_methods.c.payment_method_id == gateway_customers.c.payment_method_id
+    same = (payment_methods.c.account_id == gateway_customers.c.account_id) & (payment_methods.c.gateway == gateway_customers.c.gateway)
+    is_ending = (payment_methods.c.expires != "") & (payment_methods.c.expires <= str(month.next)) & (payment_methods.c.status == SAVED)
+    wanted = select(payment_methods).join(gateway_customers, same & is_default).where(is_ending)
+    with control.store.reading() as connection:
+        rows = connection.execute(wanted.order_by(payment_methods.c.expires, payment_methods.c.account_id)).all()
+    return [
+        PaymentMethod(
+            account_id=row.account_id,
+            gateway=row.gateway,
+            card=SavedCard(payment_method_id=row.payment_method_id, brand=row.brand, last4=row.last4, expires=row.expires),
+            is_default=True,
+        )
+        for row in rows
+    ]
+
+
 def keep(connection: Connection, account_id: str, gateway: str, card: SavedCard, *, now: datetime) -> None:
     """Write down a card that the gateway keeps, and make it the default. Repeating it changes nothing."""
     values = {"brand": card.brand, "last4": card.last4, "expires": card.expires, "status": SAVED}

@@ -23,7 +23,9 @@ from control.store import revisions
 from control.store.engine import Store
 from control.store.tables import (
     account_changes,
+    account_contacts,
     accounts,
+    bank_receipts,
     billing_accounts,
     budgets,
     closed_periods,
@@ -36,8 +38,11 @@ from control.store.tables import (
     invoices,
     journal_entries,
     journal_postings,
+    members,
     payment_differences,
     payments,
+    payouts,
+    projects,
     refunds,
 )
 from warehouse.errors import RefusedError
@@ -200,6 +205,11 @@ _FEEDS = (
         revision=refunds.c.revision,
         shape=_in_major_units,
     ),
+    _Feed(table="control_contacts", rows=select(account_contacts), revision=account_contacts.c.revision, shape=_plain_row),
+    _Feed(table="control_members", rows=select(members), revision=members.c.revision, shape=_plain_row),
+    _Feed(table="control_projects", rows=select(projects), revision=projects.c.revision, shape=_plain_row),
+    _Feed(table="control_bank_receipts", rows=select(bank_receipts), revision=bank_receipts.c.revision, shape=_in_major_units),
+    _Feed(table="control_payouts", rows=select(payouts), revision=payouts.c.revision, shape=_in_major_units),
     _Feed(
         table="control_journal",
         rows=select(*journal_postings.c, *_columns_without(journal_entries.c, "entry_id")).join(

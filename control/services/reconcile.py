@@ -6,58 +6,32 @@ back here: where we know of money that the gateway does not, or of other amounts
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from control.bootstrap import Control
 from control.domain.ledger import Source
 from control.domain.money import Money
+from control.domain.payments import Payment
 from control.domain.refunds import RefundStatus
 from control.ports import GatewayPayment, GatewayRefund, GatewayRefundStatus
+from control.services.differences import Difference, DifferenceKind, keep
 from control.services.follow import follow_payment, follow_refund
-from control.store import journal, outbox, refunds, revisions
-from control.store.outbox import Message
-from control.store.tables import invoices, payment_differences
+from control.store import journal, refunds, revisions
+from control.store.payments import payment_of
+from control.store.tables import invoices
 from control.store.tables import payments as payments_table
 from control.store.tables import refunds as refunds_table
 
 # Their clock and ours, and lists that a gateway completes late: how much further its lists are read than ours.
 SLACK = timedelta(days=1)
-
-
-class DifferenceKind(StrEnum):
-    """What a reconciliation may find."""
-
-    MISSING_HERE = "missing_here"  # collected for a document of ours, and we did not know: mended
-    MISSING_THERE = "missing_there"  # we say collected, the gateway does not know of it
-    AMOUNT_DIFFERS = "amount_differs"
-    COLLECTED_TWICE = "collected_twice"  # two payments of one document
-    UNKNOWN_PAYMENT = "unknown_payment"  # names a document that we do not have
-    REFUND_DIFFERS = "refund_differs"  # ended there otherwise than here: mended
-    UNKNOWN_REFUND = "unknown_refund"  # given back by hand at the gateway
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """One thing that the gateway says differently. `is_mended`: our books say it now too."""
-
-    gateway: str
-    kind: DifferenceKind
-    invoice_id: str
-    gateway_payment_id: str
-    message: str
-    is_mended: bool
-
-    @property
-    def difference_id(self) -> str:
-        """The same for the same difference, however often it is found."""
-        return hashlib.sha256("\0".join((self.gateway, self.kind, self.invoice_id, self.gateway_payment_id)).encode()).hexdigest()[:32]
+# Of their payments, looked up among ours in one query.
+AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,55 +47,68 @@ class Reconciliation:
 def reconcile(control: Control, gateway_name: str, *, since: datetime, until: datetime, now: datetime) -> Reconciliation:
     """Compare the payments and refunds of [since, until). Repeating it finds the same, or less where it was mended.
 
+    Where the gateway's lists end before `until`, ours are compared as far as theirs tell for sure.
+
     Raises:
         GatewayUnavailableError, GatewayFaultError, GatewayRefusedError: the gateway gave no list.
         InputError: no such gateway.
     """
     gateway = control.gateway(gateway_name)
-    theirs = list(gateway.list_payments(since - SLACK, until + SLACK))
-    refunded = list(gateway.list_refunds(since - SLACK, until + SLACK))
-    known = _ours(control, gateway_name)
-    found = [difference for seen in theirs if (difference := _compare(control, gateway_name, seen, known, now=now)) is not None]
-    found += _missing_there(control, gateway_name, theirs, since=since, until=until)
-    found += _collected_twice(gateway_name, theirs)
+    listed = gateway.listed_until(now)
+    theirs_until = until + SLACK if listed is None else min(until + SLACK, listed)
+    theirs = _with_ours(control, gateway_name, list(gateway.list_payments(since - SLACK, theirs_until)))
+    refunded = list(gateway.list_refunds(since - SLACK, theirs_until))
+    found = [difference for seen in theirs if (difference := _compare(control, gateway_name, seen, now=now)) is not None]
+    found += _missing_there(control, gateway_name, theirs, since=since, until=min(until, theirs_until - SLACK))
+    found += _collected_twice(gateway_name, [seen for seen, _ in theirs])
     found += [difference for seen in refunded if (difference := _compare_refund(control, gateway_name, seen, now=now)) is not None]
-    control.store.transact(lambda connection: _keep(connection, found, now=now))
+    control.store.transact(lambda connection: keep(connection, found, now=now))
     return Reconciliation(gateway=gateway_name, payments_compared=len(theirs), refunds_compared=len(refunded), differences=tuple(found))
 
 
-def open_differences(control: Control) -> list[Difference]:
-    """What was reported and is not mended, oldest first."""
-    rows = select(payment_differences).where(payment_differences.c.is_mended.is_(False))
-    with control.store.reading() as connection:
-        return [
-            Difference(
-                gateway=row.gateway,
-                kind=DifferenceKind(row.kind),
-                invoice_id=row.invoice_id,
-                gateway_payment_id=row.gateway_payment_id,
-                message=row.message,
-                is_mended=row.is_mended,
-            )
-            for row in connection.execute(rows.order_by(payment_differences.c.found_at, payment_differences.c.difference_id))
-        ]
+@dataclass(frozen=True, kw_only=True)
+class _Ours:
+    """What our attempts say of one payment of the gateway's: those with its id, and the one it names itself."""
+
+    known: Money | None  # collected under the gateway's id; None: we do not know the id
+    named: Payment | None  # the attempt whose payment_id the gateway tells
+    named_id: str  # the gateway's id that stands on that attempt
+    named_charged: Money | None
 
 
-def _ours(control: Control, gateway: str) -> dict[str, Money]:
-    """What our attempts collected by card, by the gateway's id of the payment."""
-    with control.store.reading() as connection:
-        rows = connection.execute(select(payments_table).where(payments_table.c.gateway == gateway)).all()
-    sums: dict[str, Money] = {}
-    for row in rows:
-        if row.gateway_payment_id and row.charged_minor:
-            before = sums.get(row.gateway_payment_id, Money(0, row.currency_code))
-            sums[row.gateway_payment_id] = before + Money(row.charged_minor, row.currency_code)
-    return sums
+def _with_ours(control: Control, gateway: str, theirs: Sequence[GatewayPayment]) -> list[tuple[GatewayPayment, _Ours]]:
+    """Each payment of theirs beside our attempts, and with our document where only the attempt tells it."""
+    paired = []
+    for start in range(0, len(theirs), AT_ONCE):
+        part = theirs[start : start + AT_ONCE]
+        is_theirs = payments_table.c.gateway_payment_id.in_([seen.gateway_payment_id for seen in part if seen.gateway_payment_id])
+        is_named = payments_table.c.payment_id.in_([seen.payment_id for seen in part if seen.payment_id])
+        with control.store.reading() as connection:
+            rows = connection.execute(select(payments_table).where(payments_table.c.gateway == gateway, is_theirs | is_named)).all()
+        paired += [(_with_document(seen, rows), _ours(seen, rows)) for seen in part]
+    return paired
 
 
-def _compare(control: Control, gateway: str, seen: GatewayPayment, known: Mapping[str, Money], *, now: datetime) -> Difference | None:
+def _with_document(seen: GatewayPayment, rows: Sequence[Row[Any]]) -> GatewayPayment:
+    own = [row.invoice_id for row in rows if row.payment_id == seen.payment_id or row.gateway_payment_id == seen.gateway_payment_id]
+    return seen if seen.invoice_id or not own else replace(seen, invoice_id=own[0])
+
+
+def _ours(seen: GatewayPayment, rows: Sequence[Row[Any]]) -> _Ours:
+    same = [row for row in rows if row.gateway_payment_id == seen.gateway_payment_id and row.charged_minor]
+    named = next((row for row in rows if row.payment_id == seen.payment_id), None)
+    return _Ours(
+        known=Money(sum(row.charged_minor for row in same), same[0].currency_code) if same else None,
+        named=payment_of(named) if named is not None else None,
+        named_id=named.gateway_payment_id if named is not None else "",
+        named_charged=Money(named.charged_minor, named.currency_code) if named is not None else None,
+    )
+
+
+def _compare(control: Control, gateway: str, pair: tuple[GatewayPayment, _Ours], *, now: datetime) -> Difference | None:
+    seen, ours = pair
     with control.store.reading() as connection:
         number = connection.execute(select(invoices.c.invoice_number).where(invoices.c.invoice_id == seen.invoice_id)).scalar_one_or_none()
-    ours = known.get(seen.gateway_payment_id)
 
     def difference(kind: DifferenceKind, message: str, *, is_mended: bool = False) -> Difference:
         return Difference(
@@ -133,15 +120,32 @@ def _compare(control: Control, gateway: str, seen: GatewayPayment, known: Mappin
             is_mended=is_mended,
         )
 
-    if ours is None and number is None:
+    if ours.known is None and number is None:
         return difference(DifferenceKind.UNKNOWN_PAYMENT, f"{seen.paid} collected for a document that is not ours")
+    if ours.known is None and ours.named is not None and ours.named_charged == seen.paid:
+        # Counted already: the attempt that the gateway names collected this, only its id there is not ours.
+        is_mended = not ours.named_id and _learn_id(control, ours.named, seen, now=now)
+        message = f"payment {seen.payment_id} of {number} is {seen.gateway_payment_id} there, {ours.named_id or 'without an id'} here"
+        return difference(DifferenceKind.REFERENCE_DIFFERS, message, is_mended=is_mended)
     message = _take(control, gateway, seen, now=now)
-    if ours is not None:
-        if ours == seen.paid:
+    if ours.known is not None:
+        if ours.known == seen.paid:
             return None
-        return difference(DifferenceKind.AMOUNT_DIFFERS, f"{seen.paid} collected there, {ours} here")
-    is_mended = _ours(control, gateway).get(seen.gateway_payment_id) == seen.paid
-    return difference(DifferenceKind.MISSING_HERE, f"{seen.paid} collected for {number}: {message}", is_mended=is_mended)
+        return difference(DifferenceKind.AMOUNT_DIFFERS, f"{seen.paid} collected there, {ours.known} here")
+    ((_, after),) = _with_ours(control, gateway, [seen])
+    return difference(DifferenceKind.MISSING_HERE, f"{seen.paid} collected for {number}: {message}", is_mended=after.known == seen.paid)
+
+
+def _learn_id(control: Control, payment: Payment, seen: GatewayPayment, *, now: datetime) -> bool:
+    """Write the gateway's id on an attempt of ours that has none."""
+
+    def work(connection: Connection) -> bool:
+        (revision,) = revisions.take(connection, 1)
+        mine = update(payments_table).where(payments_table.c.payment_id == payment.payment_id, payments_table.c.gateway_payment_id == "")
+        values = {"gateway_payment_id": seen.gateway_payment_id, "updated_at": now, "revision": revision}
+        return connection.execute(mine.values(**values)).rowcount == 1
+
+    return control.store.transact(work)
 
 
 def _take(control: Control, gateway: str, seen: GatewayPayment, *, now: datetime) -> str:
@@ -156,14 +160,15 @@ def _take(control: Control, gateway: str, seen: GatewayPayment, *, now: datetime
 
 
 def _missing_there(
-    control: Control, gateway: str, theirs: Sequence[GatewayPayment], *, since: datetime, until: datetime
+    control: Control, gateway: str, theirs: Sequence[tuple[GatewayPayment, _Ours]], *, since: datetime, until: datetime
 ) -> list[Difference]:
-    there = {seen.gateway_payment_id for seen in theirs}
+    there = {seen.gateway_payment_id for seen, _ in theirs}
+    named = {seen.payment_id for seen, _ in theirs}
     mine = select(payments_table).where(
         payments_table.c.gateway == gateway, payments_table.c.updated_at >= since, payments_table.c.updated_at < until
     )
     with control.store.reading() as connection:
-        rows: Sequence[Row[tuple[object, ...]]] = connection.execute(mine.order_by(payments_table.c.payment_id)).all()
+        rows: Sequence[Row[Any]] = connection.execute(mine.order_by(payments_table.c.payment_id)).all()
     return [
         Difference(
             gateway=gateway,
@@ -174,7 +179,7 @@ def _missing_there(
             is_mended=False,
         )
         for row in rows
-        if row.charged_minor and row.gateway_payment_id not in there
+        if row.charged_minor and row.gateway_payment_id not in there and row.payment_id not in named
     ]
 
 
@@ -226,25 +231,3 @@ def _compare_refund(control: Control, gateway: str, seen: GatewayRefund, *, now:
         return None  # it came back after it had succeeded, and stands in the books as that
     is_mended = is_returned or after.status.value == seen.status.value
     return difference(DifferenceKind.REFUND_DIFFERS, f"{seen.status} there, {found[0].status} here: {message}", is_mended=is_mended)
-
-
-def _keep(connection: Connection, found: Sequence[Difference], *, now: datetime) -> None:
-    """Write differences down, and tell of those that are new and not mended."""
-    for difference in found:
-        (revision,) = revisions.take(connection, 1)
-        mine = payment_differences.c.difference_id == difference.difference_id
-        values = {"message": difference.message, "is_mended": difference.is_mended, "revision": revision}
-        if connection.execute(update(payment_differences).where(mine).values(**values)).rowcount:
-            continue
-        row = {
-            "difference_id": difference.difference_id,
-            "gateway": difference.gateway,
-            "kind": difference.kind.value,
-            "invoice_id": difference.invoice_id,
-            "gateway_payment_id": difference.gateway_payment_id,
-            "found_at": now,
-        }
-        connection.execute(insert(payment_differences), row | values)
-        if not difference.is_mended:
-            data = row | {"message": difference.message, "found_at": now.isoformat()}
-            outbox.publish(connection, [Message(event_type="payments.differ", subject=difference.gateway, data=data)], now=now)

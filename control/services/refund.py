@@ -1,4 +1,4 @@
-"""Gives money back: refund at the gateway, refund note, ledger, as one flow.
+"""Gives money back: refund at the gateway, or a transfer of ours where it came by bank, refund note, ledger, as one flow.
 
 What may be given back is reserved when the refund is written down, so refunds asked for at once never exceed the payment. The
 note is issued when the gateway has given the money back, and not before: a refund that fails leaves no document.
@@ -14,7 +14,8 @@ from sqlalchemy import Connection, select, update
 from control.bootstrap import Control
 from control.domain.ledger import Entry, LedgerAccount, Posting, Source, postings_of_settlement
 from control.domain.money import Money
-from control.domain.payments import WITHOUT_GATEWAY
+from control.domain.payments import BALANCE, BANK_TRANSFER
+from control.domain.payouts import Payee, Payout, PayoutStatus, checked_iban
 from control.domain.refunds import Refund, RefundStatus, check_refundable, refund_note
 from control.domain.sagas import Saga
 from control.domain.status import InvoiceStatus, PaymentStatus, after_collecting
@@ -22,11 +23,11 @@ from control.ports import GatewayRefundStatus, RefundRequest, Refused
 from control.services.customers import load_account, with_new_key_after_fault
 from control.services.flows import Done, Flow, GatewayStep, Impossible, Result, StoreStep, Waits, drive
 from control.services.issue import issue_documents
-from control.store import journal, outbox, refunds, revisions, sagas
+from control.store import journal, outbox, payouts, refunds, revisions, sagas
 from control.store.documents import known_services, load_documents
 from control.store.outbox import Message
 from control.store.payments import payment_of
-from control.store.tables import invoices
+from control.store.tables import bank_receipts, invoices
 from control.store.tables import payments as payments_table
 from warehouse.errors import InputError, RefusedError
 
@@ -34,7 +35,7 @@ KIND = "refund"
 
 
 def refund_invoice(
-    control: Control, invoice_number: str, *, amount: Money | None, reason: str, actor: str, now: datetime
+    control: Control, invoice_number: str, *, amount: Money | None, reason: str, actor: str, now: datetime, payee: Payee | None = None
 ) -> tuple[Refund, Saga]:
     """Give back a part of what was charged for an invoice, or all that is left of it; as far as it goes now.
 
@@ -45,10 +46,11 @@ def refund_invoice(
         reason: stands on the refund and in the history.
         actor: who asks for it.
         now: written on the refund and the note.
+        payee: who gets what came by bank; None: who paid it, as the statement told.
 
     Raises:
         InputError: no such invoice.
-        RefusedError: no reason is given, or so much was not charged, or was given back already.
+        RefusedError: no reason is given, or so much was not charged, or was given back already, or nobody knows the payer's account.
     """
     if not reason.strip():
         raise RefusedError("a refund needs a reason; auditors ask for it")
@@ -57,6 +59,8 @@ def refund_invoice(
         revisions.take(connection, 0)  # refunds of one payment wait for each other
         refund = _intend(connection, invoice_number, amount=amount, reason=reason.strip(), actor=actor)
         refunds.add(connection, refund, now=now)
+        if refund.gateway == BANK_TRANSFER:
+            payouts.add(connection, _payout(connection, refund, invoice_number, payee), now=now)
         saga = sagas.start(connection, KIND, refund.refund_id, step=FLOW.steps[0].name, data={"actor": actor}, now=now)
         return refund.refund_id, saga.saga_id
 
@@ -82,9 +86,11 @@ def _intend(connection: Connection, invoice_number: str, *, amount: Money | None
     left = [
         (payment_of(row), row.gateway_payment_id, Money(row.charged_minor, currency) - given.get(row.payment_id, Money(0, currency)))
         for row in rows
-        if row.charged_minor > 0 and row.gateway_payment_id and row.gateway not in WITHOUT_GATEWAY
+        if row.charged_minor > 0 and row.gateway_payment_id and row.gateway != BALANCE
     ]
     whole = sum((rest for _, _, rest in left), start=Money(0, currency))
+    if not left and invoice.paid:
+        raise RefusedError(f"{invoice_number} was settled from the customer's balance, which is no payment that could go back")
     wanted = amount if amount is not None else whole
     check_refundable(invoice, amount=wanted, left=whole)
     fitting = [(payment, gateway_payment_id) for payment, gateway_payment_id, rest in left if rest.minor >= wanted.minor]
@@ -109,6 +115,29 @@ def _intend(connection: Connection, invoice_number: str, *, amount: Money | None
     )
 
 
+def _payout(connection: Connection, refund: Refund, invoice_number: str, payee: Payee | None) -> Payout:
+    """The transfer that gives a bank payment back, from the account it came to."""
+    receipt = connection.execute(select(bank_receipts).where(bank_receipts.c.receipt_id == refund.gateway_payment_id)).one()
+    account = payee.account if payee else receipt.payer_account
+    name = (payee.name if payee else "") or receipt.payer
+    if not account or not name:
+        raise RefusedError(
+            f"{invoice_number} was paid by bank and the statement does not tell the payer's name and IBAN;"
+            " ask them, and repeat with --payee NAME --iban IBAN"
+        )
+    return Payout(
+        payout_id=refund.refund_id,
+        bank_account=receipt.bank_account,
+        payee=Payee(name=name, account=checked_iban(account)),
+        amount=refund.amount,
+        remittance=f"Refund {invoice_number}",
+        status=PayoutStatus.WAITING,
+        export_id="",
+        entry_id="",
+        message="",
+    )
+
+
 def _intended(connection: Connection, control: Control, saga: Saga, now: datetime) -> Result:  # noqa: ARG001 - of every step
     return Done()
 
@@ -123,6 +152,9 @@ def _give_back(control: Control, saga: Saga, now: datetime) -> Result:  # noqa: 
     """Ask the gateway. One that gives money back later tells its end in an event, which leaves it in the flow's data."""
     with control.store.reading() as connection:
         refund = refunds.load(connection, saga.subject)
+        payout = payouts.load(connection, saga.subject)
+    if payout is not None:
+        return _paid_out(payout)
     gateway = control.gateway(refund.gateway)
     request = RefundRequest(
         refund_id=refund.refund_id, gateway_payment_id=refund.gateway_payment_id, amount=refund.amount, reason=refund.reason
@@ -138,6 +170,19 @@ def _give_back(control: Control, saga: Saga, now: datetime) -> Result:  # noqa: 
             return Impossible(reason=f"{gateway.name} could not give it back: {answer.message or answer.code or 'no reason given'}")
         case GatewayRefundStatus.SUCCEEDED:
             return Done(data={"gateway_refund_id": answer.gateway_refund_id})
+
+
+def _paid_out(payout: Payout) -> Result:
+    """How a transfer of ours stands. Its end wakes the flow (services/payouts.py)."""
+    match payout.status:
+        case PayoutStatus.WAITING:
+            return Waits(reason="waits for `meterhouse payout export`")
+        case PayoutStatus.EXPORTED:
+            return Waits(reason=f"sent to the bank in export {payout.export_id}; the statement will show it")
+        case PayoutStatus.BOOKED:
+            return Done(data={"gateway_refund_id": payout.entry_id})
+        case PayoutStatus.FAILED:
+            return Impossible(reason=payout.message)
 
 
 def _issue_note(connection: Connection, control: Control, saga: Saga, now: datetime) -> Result:

@@ -20,11 +20,11 @@ from control.domain.taxids import checked_tax_id
 from control.services import fraud
 from control.services.customers import ensure_customer, load_account
 from control.services.flows import Done, Flow, GatewayStep, Result, StoreStep, drive
-from control.services.members import set_contact
+from control.services.members import put_contact, put_member
 from control.services.payment_methods import detach, forget, save_card
 from control.store import lifecycle, payments, revisions, sagas
 from control.store.lifecycle import Beginning
-from control.store.tables import accounts, credits_, members
+from control.store.tables import accounts, credits_
 from warehouse.currencies import minor_units
 from warehouse.errors import InputError, RefusedError
 
@@ -112,10 +112,9 @@ def _insert(connection: Connection, registration: Registration, *, actor: str, n
     connection.execute(insert(accounts), asdict(account) | {"revision": revision})
     beginning = Beginning(account_id=account.account_id, account_type=registration.account_type, state=AccountState.NEW)
     lifecycle.begin(connection, [beginning], reason="registered", actor=actor, now=now)
-    owner = {"account_id": account.account_id, "email": registration.owner_email, "role": Role.OWNER.value}
-    connection.execute(insert(members), owner | {"added_by": actor, "added_at": now})
+    put_member(connection, account.account_id, registration.owner_email, Role.OWNER, actor=actor, now=now)
     for contact in registration.contacts:
-        set_contact(connection, account.account_id, contact)
+        put_contact(connection, account.account_id, contact)
     if registration.trial is not None:
         (revision,) = revisions.take(connection, 1)
         row = {

@@ -7,12 +7,14 @@ from control.services.flows import Flow
 
 FLOWS: dict[str, Flow] = {flow.kind: flow for flow in (register.FLOW, refund.FLOW, leave.FLOW, outside.FLOW)}
 
-# Flows that keep their place in a row of their own: an attempt in `payments`, an event in `gateway_events` and `outbox`.
+# Flows that keep their place in a row of their own: an attempt in `payments`, an event in `gateway_events` and `outbox`,
+# a pay-out in `payouts`.
 _OWN_ROWS = {
     "collect": ("intend", "charge", "settle"),
     "receive": ("store", "handle"),
     "deliver": ("send", "record"),
     "bank": ("receive",),
+    "payout": ("export",),
 }
 
 

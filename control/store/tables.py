@@ -111,7 +111,7 @@ account_changes = Table(
     _revision(),
 )
 
-# Whom to write to, beside accounts.email.
+# Whom to write to, beside accounts.email. Who is removed stays as a row, so that the warehouse hears of it; so do members.
 account_contacts = Table(
     "account_contacts",
     metadata,
@@ -119,6 +119,8 @@ account_contacts = Table(
     Column("email", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("purpose", Text, nullable=False),
+    Column("is_removed", Boolean, nullable=False),
+    _revision(),
     CheckConstraint("purpose IN ('billing', 'technical', 'legal')", name="purpose"),
 )
 
@@ -129,6 +131,7 @@ projects = Table(
     Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    _revision(),
 )
 
 members = Table(
@@ -139,6 +142,8 @@ members = Table(
     Column("role", Text, nullable=False),
     Column("added_by", Text, nullable=False),
     Column("added_at", Instant, nullable=False),
+    Column("is_removed", Boolean, nullable=False),
+    _revision(),
     CheckConstraint("role IN ('owner', 'billing_admin', 'viewer')", name="role"),
 )
 
@@ -397,10 +402,34 @@ bank_receipts = Table(
     Column("applied_minor", MinorUnits, nullable=False),
     Column("surplus_minor", MinorUnits, nullable=False),  # paid too much: the customer's
     Column("payer", Text, nullable=False),
+    Column("payer_account", Text, nullable=False),  # empty where the bank did not tell
     Column("remittance", Text, nullable=False),
     Column("invoice_id", Text, nullable=False, index=True),
     Column("imported_at", Instant, nullable=False),
     _revision(),
+)
+
+# Money of a refund that we transfer ourselves. `export_id` is the message it was sent to the bank in, `entry_id` the statement's
+# entry that shows it; both empty until then.
+payouts = Table(
+    "payouts",
+    metadata,
+    Column("payout_id", Text, ForeignKey("refunds.refund_id"), primary_key=True),
+    Column("bank_account", Text, nullable=False),
+    Column("creditor_name", Text, nullable=False),
+    Column("creditor_account", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("amount_minor", MinorUnits, nullable=False),
+    Column("remittance", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("export_id", Text, nullable=False, index=True),
+    Column("entry_id", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("exported_at", Instant, nullable=True),
+    _revision(),
+    CheckConstraint("status IN ('waiting', 'exported', 'booked', 'failed')", name="status"),
 )
 
 # What gateways tell us, each event once; handled when the thing it is about was read again at the gateway.

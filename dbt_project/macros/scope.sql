@@ -11,6 +11,15 @@
     {%- endif -%}
 {%- endmacro %}
 
+{% macro windows_in_scope(account_id, resource_id, hour_at) -%}
+    {%- if checks_everything() -%} 1
+    {%- else -%}
+    (toDate({{ hour_at }}), {{ account_id }}, {{ hour_at }}, {{ resource_id }}) in (
+        select toDate(hour_at), account_id, hour_at, resource_id from {{ ref('int_touched_windows') }}
+    )
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro months_in_scope(account_id, period) -%}
     {%- if checks_everything() -%} 1
     {%- else -%}

@@ -159,7 +159,7 @@ class Spool:
 
 def _create(folder: Path) -> _File:
     """A new file whose name is durable before anything is promised in it. Names sort by time."""
-    path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(6)}{frames.OPEN}"
+    path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(6)}{frames.OPEN}"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
     try:
         os.fsync(descriptor)

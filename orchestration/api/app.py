@@ -1,6 +1,7 @@
 """The application that `meterhouse up` serves (see __main__.py).
 
-It owns what is opened and closed with the server. What a route does is in ingestion/door and, for the public API, in control.
+It owns what is opened and closed with the server. What a route does is in ingestion/door, in webhooks.py and, for the public API,
+in control.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ingestion.door.spool import Spool
 from ingestion.sources import frames
 from orchestration.api import HEALTH_PATH
 from orchestration.api.access import KeyAccess
+from orchestration.api.webhooks import Webhooks
 from orchestration.deployment import Deployment
 from warehouse.settings import load_settings
 
@@ -36,8 +38,10 @@ def create_app(deployment: Deployment | None = None) -> FastAPI:
         try:
             with open_control(settings, here.control_settings) as control:
                 door = Door(spool, KeyAccess(control, EVENTS_WRITE), body_limit_bytes=settings.request_limit_bytes)
-                app.router.routes.extend(door.routes)
+                webhooks = Webhooks(control, now=settings.now)
+                app.router.routes.extend([*door.routes, *webhooks.routes])
                 yield
+                await webhooks.close()
         finally:
             spool.close()
 

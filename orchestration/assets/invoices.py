@@ -6,16 +6,21 @@ from typing import Any
 
 from dagster import AssetKey, AssetsDefinition, Config, MaterializeResult, ResourceParam, asset
 
+from control.services.preflight import next_to_close
 from orchestration.billing import issue_month, push_documents
 from orchestration.deployment import Deployment
+from orchestration.jobs import month_preflight
 from orchestration.report import PipelineRun
 from warehouse.errors import InputError, RefusedError
 
+# Where a run holds it, nothing is issued before the month was looked at and found fit.
+LOOKED_AT = AssetKey(["control", month_preflight.JOB.asset])
+
 
 class CloseConfig(Config):
-    """The month to close, `YYYY-MM`."""
+    """The month to close, `YYYY-MM`; empty: the earliest that is over and open, if there is one."""
 
-    period: str
+    period: str = ""
 
 
 class PushConfig(Config):
@@ -34,7 +39,7 @@ def invoice_assets(*, committed: AssetKey) -> list[AssetsDefinition]:
     @asset(
         key=["control", "invoices_issued"],
         group_name="control",
-        deps=[committed],
+        deps=[committed, LOOKED_AT],
         description="The drafts of a month as numbered documents that never change. Repeating it changes nothing.",
     )
     def invoices_issued(
@@ -45,9 +50,11 @@ def invoice_assets(*, committed: AssetKey) -> list[AssetsDefinition]:
             raise RefusedError("a month is closed only by a run that brought the pipeline to its as-of; launch the job `month_close`")
         if run.report.unreadable:
             raise InputError(f"events may be missing, so nothing is closed: {'; '.join(run.report.unreadable)}")
+        as_of, settings = run.report.tick.as_of, run.deployment.settings
         with run.deployment.warehouse() as client, run.deployment.control() as control:
-            run.report.issued = issue_month(control, client, run.deployment.settings, config.period, as_of=run.report.tick.as_of)
-        return MaterializeResult(metadata={"period": config.period, "documents": len(run.report.issued)})
+            period = config.period or next_to_close(control, client, settings, as_of=as_of)
+            run.report.issued = issue_month(control, client, settings, period, as_of=as_of) if period else []
+        return MaterializeResult(metadata={"period": period or "", "documents": len(run.report.issued)})
 
     @asset(
         key=["control", "invoices_pushed"],

@@ -1,4 +1,4 @@
-"""`account list|show|register|suspend|resume|close|history|cards|member|project`."""
+"""`account list|show|register|suspend|resume|close|history`, and an account's cards, members, contacts and projects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from control.domain.accounts import AccountRow
 from control.domain.lifecycle import AccountState, AccountType
-from control.domain.members import Role
+from control.domain.members import Contact, ContactPurpose, Role
 from control.domain.money import Money
 from ingestion.catalog.cells import CellError, country, currency
 from orchestration.cli.arguments import deployment
@@ -29,6 +29,7 @@ ACCOUNT_COLUMNS = (
 CHANGE_COLUMNS = ("account_id", "number", "from_state", "to_state", "reason", "actor", "changed_at")
 CARD_COLUMNS = ("account_id", "gateway", "payment_method_id", "brand", "last4", "expires", "is_default")
 MEMBER_COLUMNS = ("account_id", "email", "role", "added_by", "added_at")
+CONTACT_COLUMNS = ("email", "name", "purpose")
 PROJECT_COLUMNS = ("project_id", "account_id", "name", "created_at")
 
 AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="An account_id.")]
@@ -43,6 +44,7 @@ def register(app: typer.Typer) -> None:
         ("list", list_accounts), ("show", show), ("register", register_account), ("suspend", suspend), ("resume", resume),
         ("close", close), ("history", history), ("cards", cards), ("save-card", save_card), ("default-card", default_card),
         ("remove-card", remove_card), ("members", members), ("set-member", set_member), ("remove-member", remove_member),
+        ("contacts", contacts), ("set-contact", set_contact), ("remove-contact", remove_contact),
         ("projects", projects), ("create-project", create_project),
     ):  # fmt: skip
         group.command(name)(verb)
@@ -225,6 +227,39 @@ def remove_member(account_id: AccountId, email: str, output: FormatOption = None
     with deployment().control() as control:
         service.remove_member(control, account_id, email)
     members(account_id, output)
+
+
+def contacts(account_id: AccountId, output: FormatOption = None) -> None:
+    """Whom to write to about an account, beside its own address."""
+    from control.services import members as service  # noqa: PLC0415
+
+    with deployment().control() as control:
+        found = service.list_contacts(control, account_id)
+    emit([asdict(contact) for contact in found], CONTACT_COLUMNS, output)
+
+
+def set_contact(
+    account_id: AccountId,
+    email: str,
+    purpose: Annotated[ContactPurpose, typer.Argument(help="What they are written to about.")] = ContactPurpose.BILLING,
+    name: Annotated[str, typer.Option("--name", help="As the person is called.")] = "",
+    output: FormatOption = None,
+) -> None:
+    """Add a contact, or change one. An address is written to about one purpose."""
+    from control.services import members as service  # noqa: PLC0415
+
+    with deployment().control() as control:
+        service.set_contact(control, account_id, Contact(email=email, name=name, purpose=purpose))
+    contacts(account_id, output)
+
+
+def remove_contact(account_id: AccountId, email: str, output: FormatOption = None) -> None:
+    """Write to an address no more."""
+    from control.services import members as service  # noqa: PLC0415
+
+    with deployment().control() as control:
+        service.remove_contact(control, account_id, email)
+    contacts(account_id, output)
 
 
 def projects(account_id: AccountId, output: FormatOption = None) -> None:

@@ -1,4 +1,4 @@
-"""`run`, `rebuild`, `close`, `push`, `invoice list|show`, `explain`."""
+"""`run`, `rebuild`, `preflight`, `close`, `push`, `invoice list|show`, `explain`."""
 # ruff: noqa: PLC0415 - what a verb needs is imported when it runs: `meterhouse sql` must not wait for Dagster
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ RUN_COLUMNS = (
     "tick_id", "as_of", "previous_as_of", "catalog_version", "files_loaded", "rows_read", "rows_accepted", "rows_rejected",
     "check_count", "warning_count", "seconds",
 )  # fmt: skip
+PREFLIGHT_COLUMNS = ("period", "weight", "check", "count", "message")
 PUSH_COLUMNS = (
     "invoice_id",
     "invoice_number",
@@ -46,6 +47,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command("run")(run)
     app.command("rebuild")(rebuild)
+    app.command("preflight")(preflight)
     app.command("close")(close)
     app.command("push")(push)
     group = typer.Typer(help="Documents, drafts included.", no_args_is_help=True)
@@ -91,6 +93,39 @@ def _compare(output: Format | None) -> None:
     differing = [comparison.table for comparison in found if comparison.first_difference]
     if differing:
         raise RefusedError(f"{', '.join(differing)} differ from a rebuild; `meterhouse rebuild` makes them equal")
+
+
+def preflight(period: OptionalPeriod = None, output: FormatOption = None) -> None:
+    """What would stop the close of a month (default: the earliest open one), and what to know first. Changes nothing.
+
+    It looks at the drafts of the last tick; the checks of the data run as well. Exit code 1 where something blocks.
+    """
+    from control.services import preflight as service
+
+    here = deployment()
+    with open_gate(here.settings) as gate, open_warehouse(here) as client, here.control() as control:
+        as_of = service.last_as_of(client, here.settings)
+        if as_of is None:
+            raise RefusedError("no tick has run yet, so there are no drafts to look at; run `meterhouse run`")
+        month = period or service.next_to_close(control, client, here.settings, as_of=as_of)
+        if month is None:
+            print("meterhouse: every month that is over is closed, or has no drafts", file=sys.stderr)
+            emit([], PREFLIGHT_COLUMNS, output)
+            return
+        found = service.preflight(control, client, here.settings, month, as_of=as_of, now=here.settings.now())
+        checks = [check for check in gate.look(here.settings, scope="all") if not check.is_passed]
+    rows = [asdict(finding) for finding in found]
+    known = {finding.check for finding in found}
+    for check in checks:
+        if check.name in known:
+            continue
+        weight = service.Weight.BLOCKS if check.is_blocking else service.Weight.WARNS
+        rows.append({"period": month, "check": check.name, "weight": weight, "count": 1, "message": check.figures})
+    rows.sort(key=lambda row: list(service.Weight).index(row["weight"]))
+    emit(rows, PREFLIGHT_COLUMNS, output)
+    blocking = [row for row in rows if row["weight"] is service.Weight.BLOCKS]
+    if blocking:
+        raise RefusedError(f"{month} cannot be closed: {blocking[0]['check']}: {blocking[0]['message']}")
 
 
 def close(period: Period, as_of: AsOf = None, output: FormatOption = None) -> None:

@@ -25,11 +25,13 @@ from orchestration.cli import (
     catalog,
     demo,
     fraud,
+    jobs,
     kafka,
     keys,
     ledger,
     loading,
     payments,
+    payouts,
     services,
     warehouse_verbs,
 )
@@ -48,7 +50,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, fraud, ledger, keys, kafka, backup, bench,
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, fraud, ledger, jobs, keys, kafka, backup,
+    bench,
 ):  # fmt: skip
     module.register(app)
 

@@ -96,7 +96,7 @@ def reconcile(
 
 def differences(output: FormatOption = None) -> None:
     """What reconciliations reported and nobody mended yet."""
-    from control.services.reconcile import open_differences
+    from control.services.differences import open_differences
 
     with deployment().control() as control:
         found = open_differences(control)
@@ -105,12 +105,16 @@ def differences(output: FormatOption = None) -> None:
 
 def refund(
     number: Annotated[str, typer.Argument(metavar="INVOICE", help="Number of an invoice that was charged.")],
+    *,
     reason: Annotated[str, typer.Option("--reason", help="Why; auditors ask for it.")],
     amount: Annotated[str | None, typer.Option("--amount", help="Tax included; default: all that is left.")] = None,
     actor: Actor = "operator",
+    payee: Annotated[str, typer.Option("--payee", help="Who gets what came by bank; default: who paid it.")] = "",
+    iban: Annotated[str, typer.Option("--iban", help="Their account; default: the one it came from.")] = "",
     output: FormatOption = None,
 ) -> None:
-    """Give money back: refund at the gateway, refund note, ledger. Each call is one more refund."""
+    """Give money back: refund at the gateway or a pay-out by bank, refund note, ledger. Each call is one more refund."""
+    from control.domain.payouts import Payee, checked_iban
     from control.services.publish import publish
     from control.services.refund import refund_invoice
     from control.services.show import show_invoice
@@ -119,7 +123,8 @@ def refund(
     with open_warehouse(here) as client, here.control() as control:
         invoice = show_invoice(control, number)
         money = None if amount is None else parse_money(amount, invoice.content.total.currency_code)
-        made, saga = refund_invoice(control, number, amount=money, reason=reason, actor=actor, now=here.settings.now())
+        to = Payee(name=payee, account=checked_iban(iban)) if iban else None
+        made, saga = refund_invoice(control, number, amount=money, reason=reason, actor=actor, now=here.settings.now(), payee=to)
         note = show_note(control, made.note_id)
         publish(control, client, here.settings)
     row = asdict(made) | {

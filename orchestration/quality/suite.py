@@ -79,13 +79,14 @@ def _consumption(settings: Settings, scope: Scope) -> str:
 def _unrated(settings: Settings, scope: Scope) -> str:
     """Unpriced usage is a small table of its own; usage without a SKU lies among the consumption, so a tick looks where it wrote."""
     metering, rating = settings.database("metering"), settings.database("rating")
-    touched = (
-        "reason_code IN ('unknown_account', 'no_price') OR (toDate(hour_at), account_id, hour_at, resource_id)"
-        f" IN (SELECT toDate(hour_at), account_id, hour_at, resource_id FROM {metering}.int_touched_windows)"
-    )
     if scope == "all":
         return f"SELECT reason_code, account_id, metric, quantity FROM {rating}.unrated_consumption"
-    return f"SELECT reason_code, account_id, metric, quantity FROM {rating}.unrated_consumption WHERE {touched}"
+    return f"""
+        SELECT reason_code, account_id, metric, quantity FROM {rating}.int_unrated_hourly
+        UNION ALL
+        SELECT reason_code, account_id, metric, quantity FROM {metering}.int_metered_hourly
+        WHERE reason_code != '' AND (toDate(hour_at), account_id, hour_at, resource_id)
+            IN (SELECT toDate(hour_at), account_id, hour_at, resource_id FROM {metering}.int_touched_windows)"""
 
 
 SUITE: tuple[Expectation, ...] = (

@@ -65,7 +65,7 @@ def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(url=url, settings=settings)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it lives its event loop runs, and no other test of this process can run one
 def browser() -> Iterator[BrowserContext]:
     """Headless Chromium, with one cache for all pages. Without one the tests are left out, but not in CI: there it would hide them."""
     if shutil.which(CHROMIUM) is None:

@@ -224,6 +224,15 @@ def test_what_other_systems_charge_at_the_same_merchant_account_is_not_listed(ad
     assert list(adyen.gateway.list_payments(since - timedelta(seconds=1), adyen.end())) == []
 
 
+def test_a_report_that_is_not_made_yet_ends_the_lists_a_day_earlier(adyen: AdyenBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, missing = double.day_of, {adyen.end().date() - timedelta(days=1)}
+    monkeypatch.setattr(double, "day_of", lambda name: None if real(name) in missing else real(name))
+    assert adyen.gateway.listed_until(adyen.now()) == adyen.end() - timedelta(days=1)
+    missing |= {adyen.end().date() - timedelta(days=days) for days in range(10)}
+    with pytest.raises(GatewayUnavailableError, match="no report since"):
+        adyen.gateway.listed_until(adyen.now())
+
+
 # --- settings and faults
 
 

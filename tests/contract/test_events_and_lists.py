@@ -116,6 +116,17 @@ def test_the_refunds_of_a_period_are_listed(bench: Bench) -> None:
     }
 
 
+def test_lists_are_there_as_far_as_the_gateway_says_and_hold_what_happened_before(bench: Bench) -> None:
+    since = bench.now() - timedelta(days=1)
+    _, gateway_payment_id = a_paid_charge(bench)
+    bench.end_of_day()
+    reach = bench.gateway.listed_until(bench.now())
+    assert reach is None or since < reach <= bench.now()
+    rows = bench.gateway.list_payments(since, reach or bench.now() + timedelta(minutes=1))
+    assert [row.gateway_payment_id for row in rows] == [gateway_payment_id]
+    assert list(bench.gateway.list_refunds(since, reach or bench.now())) == []
+
+
 def test_a_list_that_gets_no_answer_is_asked_for_again(bench: Bench) -> None:
     since = bench.now() - timedelta(seconds=1)
     a_paid_charge(bench)

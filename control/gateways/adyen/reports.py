@@ -30,6 +30,8 @@ from warehouse.errors import SettingsError
 _HOSTS = {False: "https://ca-test.adyen.com", True: "https://ca-live.adyen.com"}
 _DOWNLOAD_SECONDS = 300
 _DAY = timedelta(days=1)
+# A report is made in the hours after its day. One that is missing for longer was never ordered.
+_LATE_DAYS = 4
 
 # Record types: https://docs.adyen.com/reporting/invoice-reconciliation/payment-accounting-report.
 _COLLECTED = frozenset({"SentForSettle"})
@@ -59,6 +61,10 @@ class _Row:
     fee: Money | None
 
 
+class _NotMadeError(GatewayUnavailableError):
+    """The report of a day is not there yet."""
+
+
 class AdyenReports(AdyenCalls):
     """The port's looks and lists."""
 
@@ -77,6 +83,22 @@ class AdyenReports(AdyenCalls):
         """The refund in the reports of the days it was tried, and the day after. Raises as find_payment."""
         rows = [row for row in self._rows_of(tried) if (row.psp_reference, row.refund_id) == (gateway_payment_id, refund_id)]
         return next(_refunds(rows), None)
+
+    def listed_until(self, now: datetime) -> datetime | None:
+        """The end of the last day whose report is made: yesterday's comes some hours after midnight.
+
+        Raises:
+            GatewayUnavailableError: Adyen does not answer, or has made no report for days.
+        """
+        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        for days in range(_LATE_DAYS):
+            end = today - days * _DAY
+            try:
+                self._report((end - _DAY).date())
+            except _NotMadeError:
+                continue
+            return end
+        raise GatewayUnavailableError(f"Adyen has made no report since {today - _LATE_DAYS * _DAY:%Y-%m-%d}; look at its report settings")
 
     def list_payments(self, since: datetime, until: datetime) -> Iterator[GatewayPayment]:
         """The payments that were sent for settlement in the period. Raises as find_payment."""
@@ -121,7 +143,7 @@ class AdyenReports(AdyenCalls):
             if status in (401, 403):
                 raise RefusedKeyError(f"{self._address} refuses ADYEN_REPORT_KEY; set it to the API key of a report user")
             if status == 404:
-                raise GatewayUnavailableError(f"Adyen has not made its report of {day} yet; it comes after the day has ended")
+                raise _NotMadeError(f"Adyen has not made its report of {day} yet; it comes after the day has ended")
             if wait is not None:
                 self._sleep(wait)
         raise GatewayUnavailableError(f"{self._address} does not give its report of {day}; try again later")

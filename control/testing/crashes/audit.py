@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from control.bootstrap import Control
 from control.domain.ledger import LedgerAccount, Source
+from control.domain.payments import BANK_TRANSFER
 from control.domain.sagas import UNFINISHED
-from control.ports import GatewayDisputeStatus, GatewayPaymentStatus, GatewayRefundStatus
-from control.services.reconcile import open_differences
+from control.ports import GatewayDisputeStatus, GatewayPaymentStatus, GatewayRefund, GatewayRefundStatus
+from control.services.differences import open_differences
 from control.services.verify import verify_hashes, verify_ledger, verify_numbers
 from control.store import outbox as outbox_store
 from control.store.journal import load_entries
@@ -64,6 +65,23 @@ def _refunds_agree(control: Control, world: World) -> Iterator[str]:
     theirs = {
         refund.refund_id: (gateway.name, refund) for gateway in (world.billing, world.charging) for refund in gateway.refunds.values()
     }
+    paid_out = [payout.payout_id for payout in world.bank.executed]
+    theirs |= {
+        payout.payout_id: (
+            BANK_TRANSFER,
+            GatewayRefund(
+                gateway_refund_id=payout.payout_id,
+                refund_id=payout.payout_id,
+                gateway_payment_id="",
+                status=GatewayRefundStatus.SUCCEEDED,
+                amount=payout.amount,
+                occurred_at=world.now,
+            ),
+        )
+        for payout in world.bank.executed
+    }
+    if len(set(paid_out)) < len(paid_out):
+        yield "the bank transferred a refund twice"
     for refund_id, row in ours.items():
         if row.status == "succeeded" and (refund_id not in theirs or theirs[refund_id][1].amount.minor != row.amount_minor):
             yield f"refund {refund_id} of {row.amount_minor} is not so at {row.gateway}"
@@ -87,6 +105,11 @@ def _cash_agrees(control: Control, world: World) -> Iterator[str]:
         expected = _held(gateway)
         if cash[gateway.name] != expected:
             yield f"the ledger has {cash[gateway.name]} at {gateway.name}, which holds {expected}"
+
+    came = sum(receipt.amount.minor for receipt in world.receipts())
+    went = sum(payout.amount.minor for payout in world.bank.executed)
+    if cash[BANK_TRANSFER] != came - went:
+        yield f"the ledger has {cash[BANK_TRANSFER]} at the bank, which has {came - went}"
 
 
 def _held(gateway: ChargingFake | FakeGateway) -> int:

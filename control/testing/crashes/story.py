@@ -15,11 +15,13 @@ from control.bootstrap import Control
 from control.domain.accounts import AccountRow
 from control.domain.lifecycle import AccountType
 from control.domain.money import Money
+from control.domain.payouts import PayoutStatus
 from control.ports import GatewayDisputeStatus, GatewayInvoiceStatus, GatewayPaymentStatus, GatewayRefundStatus, GatewayUnavailableError
-from control.services.bank import import_receipts
+from control.services.bank import import_receipts, import_statement
 from control.services.leave import close_account
 from control.services.lifecycle import list_accounts, resume, suspend
 from control.services.payment_methods import save_card
+from control.services.payouts import export_again, export_payouts, list_payouts
 from control.services.push import push
 from control.services.reconcile import reconcile
 from control.services.refund import refund_invoice
@@ -103,6 +105,14 @@ def _reconcile(control: Control, world: World) -> object:
     ]
 
 
+def _pay_out(control: Control, world: World) -> object:
+    """Send what waits to the bank, and what an earlier process exported and could not send; read what the bank did."""
+    export_payouts(control, now=world.now)
+    for payout in list_payouts(control, PayoutStatus.EXPORTED):
+        world.bank.take(export_again(control, payout.export_id))
+    return import_statement(control, world.bank.statement(), now=world.now)
+
+
 def _suspend_and_resume(control: Control, world: World) -> object:
     states = {view.account.account_id: view.standing.state for view in list_accounts(control)}
     if states["transfers"] != "suspended":
@@ -134,6 +144,8 @@ COMMANDS: tuple[Command, ...] = (
     Command(name="refund another part", run=_refund("pays", 77), is_over=_is_refunded("pays", 77)),
     Command(name="refund all", run=_refund("charged", None), is_over=_is_refunded("charged", None)),
     Command(name="refund a disputed one", run=_refund("disputes", 500), is_over=_is_refunded("disputes", 500)),
+    Command(name="refund a transfer", run=_refund("transfers", 900), is_over=_is_refunded("transfers", 900)),
+    Command(name="pay out", run=_pay_out),
     Command(name="statement", run=lambda control, world: import_receipts(control, world.receipts(), match, now=world.now)),
     Command(name="suspend", run=_suspend_and_resume),
     Command(name="reconcile", run=_reconcile),
@@ -141,7 +153,7 @@ COMMANDS: tuple[Command, ...] = (
 
 
 # What brings everything to its end once nothing goes wrong any more.
-CALMING = tuple(command for command in COMMANDS if command.name in ("push", "new card", "other card", "reconcile", "statement"))
+CALMING = tuple(command for command in COMMANDS if command.name in ("push", "new card", "other card", "reconcile", "statement", "pay out"))
 
 
 def one_round(control: Control, world: World) -> object:

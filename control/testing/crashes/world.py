@@ -18,14 +18,17 @@ from control.bootstrap import Control
 from control.domain.accounts import AccountRow
 from control.domain.documents import Draft, IssuedInvoice, Kind, Line
 from control.domain.money import Money
+from control.domain.payouts import Payout
 from control.domain.receipts import Receipt
 from control.domain.signatures import HEADER, is_signed
 from control.services.accounts import upsert_accounts
 from control.services.issue import issue_documents
+from control.services.payouts import Export
 from control.settings import ControlSettings
 from control.store import migrate, revisions
 from control.store.engine import Store, open_engine, sqlite_url
 from control.store.tables import closed_periods
+from control.testing.bank_statement import Transfer, write_statement
 from control.testing.crashes.process import Machine, engine_of
 from control.testing.memory_gateway import (
     DECLINES_WHEN_CHARGED,
@@ -75,6 +78,28 @@ class Receiver:
 
 
 @dataclass(kw_only=True)
+class Bank:
+    """Executes our transfers: each message once, as banks do, and shows them in its statement."""
+
+    messages: set[str] = field(default_factory=set)
+    executed: list[Payout] = field(default_factory=list)
+
+    def take(self, export: Export) -> None:
+        """Take a message; one that it had already is refused."""
+        if export.export_id not in self.messages:
+            self.messages.add(export.export_id)
+            self.executed += export.payouts
+
+    def statement(self) -> bytes:
+        """All that went out so far."""
+        out = [
+            Transfer(amount=-payout.amount, end_to_end_id=payout.payout_id, bank_reference=f"out-{payout.payout_id}")
+            for payout in self.executed
+        ]
+        return write_statement(out, currency_code="USD")
+
+
+@dataclass(kw_only=True)
 class World:
     """One world. Its clock moves with each thing that happens."""
 
@@ -82,6 +107,7 @@ class World:
     billing: FakeGateway
     charging: ChargingFake
     receiver: Receiver
+    bank: Bank = field(default_factory=Bank)
     now: datetime = STARTS_AT
 
     def later(self, **time: int) -> datetime:
@@ -99,6 +125,7 @@ class World:
                 booked_date=date(2026, 2, 5),
                 amount=Money(minor, "USD"),
                 payer="Transfers Ltd",
+                payer_account="DE02120300000000202051",
                 remittance=remittance,
             )
             for receipt_id, (minor, remittance) in amounts.items()

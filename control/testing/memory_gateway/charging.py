@@ -108,6 +108,10 @@ class ChargingFake(CardsFake, RefundsFake):
             case _:
                 return None
 
+    def listed_until(self, now: datetime) -> datetime | None:
+        """The port's listed_until: as the test says, by default up to this moment."""
+        return None if self.lists_lag is None else now - self.lists_lag
+
     def list_payments(self, since: datetime, until: datetime) -> Iterator[GatewayPayment]:
         """The port's list_payments."""
         self._read("list_payments")

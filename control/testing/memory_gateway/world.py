@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeVar, cast
 
 from control.domain.money import Money
@@ -81,6 +81,7 @@ class World:
         self.disputes: dict[str, GatewayDispute] = {}
         self.refunds_stay_pending = False
         self.charges_stay_processing = False
+        self.lists_lag: timedelta | None = None
         self._now = now or (lambda: datetime.now(UTC))
         self._numbers = itertools.count(1)
         self._cards: dict[str, Card] = {}

@@ -21,8 +21,37 @@ with skus as (
     from {{ ref('stg_catalog__skus') }}
 ),
 
--- Whatever a SKU may ask of the events of a cell, so that each event is read once and joined to nothing.
-usage_cells as (
+-- Cells that are added up already, and need no look at single events.
+plain_cells as (
+    select
+        hour_at,
+        account_id,
+        resource_id,
+        project_id,
+        region,
+        metric,
+        event_count,
+        total,
+        largest,
+        low_labels_hash as labels_hash
+    from {{ ref('int_usage_cells') }}
+    where low_labels_hash = high_labels_hash
+),
+
+varied_cells as (
+    select
+        hour_at,
+        account_id,
+        resource_id,
+        project_id,
+        region,
+        metric
+    from {{ ref('int_usage_cells') }}
+    where low_labels_hash != high_labels_hash
+),
+
+-- All others, with whatever a SKU may ask of their events, so that each event is read once and joined to nothing.
+careful_cells as (
     select
         events.hour_at as hour_at,
         events.account_id as account_id,
@@ -33,8 +62,8 @@ usage_cells as (
         count() as event_count,
         sum(events.quantity) as total,
         max(events.quantity) as largest,
-        uniqExactIf(events.value, events.value != '' and events.metric in (select metric from skus where aggregation = 'unique')) as value_count,
-        argMaxIf(events.quantity, events.place, events.metric in (select metric from skus where aggregation = 'latest')) as last_quantity,
+        uniqExactIf(events.value, events.value != '') as value_count,
+        argMax(events.quantity, events.place) as last_quantity,
         argMax(events.labels_hash, events.place) as labels_hash,
         max(events.place) as latest
     from (
@@ -51,14 +80,53 @@ usage_cells as (
             {{ place('event_at', 'sequence', 'event_id', 'source') }} as place
         from {{ ref('stg_events__usage') }}
         where
-            hour_at in (select hour_at from {{ ref('int_touched_windows') }})
+            not {{ is_plain('metric', 'region') }}
+            and hour_at in (select hour_at from {{ ref('int_touched_windows') }})
             and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from {{ ref('int_touched_windows') }})
+            and event_at <= {{ tick('as_of') }}
+
+        union all
+
+        select
+            hour_at,
+            account_id,
+            resource_id,
+            project_id,
+            region,
+            metric,
+            quantity,
+            value,
+            labels_hash,
+            {{ place('event_at', 'sequence', 'event_id', 'source') }} as place
+        from {{ ref('stg_events__usage') }}
+        where
+            (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from varied_cells)
+            and (hour_at, account_id, resource_id, project_id, region, metric) in (select * from varied_cells)
             and event_at <= {{ tick('as_of') }}
     ) as events
     group by hour_at, account_id, resource_id, project_id, region, metric
 ),
 
--- A SKU of the region beats the one for all regions.
+metered_plain as (
+    select
+        cells.hour_at as hour_at,
+        cells.account_id as account_id,
+        cells.resource_id as resource_id,
+        cells.project_id as project_id,
+        cells.region as region,
+        cells.metric as metric,
+        {{ of_sku('sku_id') }} as sku_id,
+        {{ of_sku('unit') }} as unit,
+        {{ of_sku('aggregation') }} as aggregation,
+        {{ of_sku('divisor') }} as divisor,
+        multiIf(aggregation = 'count', toDecimal128(cells.event_count, 9), aggregation = 'max', cells.largest, cells.total) as measured,
+        if(aggregation = 'time_weighted', 'aggregation_mismatch', '') as reason_code,
+        if(divisor = 1, toDecimal256(measured, 12), {{ quantity_of(billionths('measured'), billionths('divisor')) }}) as quantity,
+        cells.labels_hash as labels_hash
+    from plain_cells as cells
+    {{ join_skus('cells') }}
+),
+
 usage_hours as (
     select
         cells.hour_at as hour_at,
@@ -67,10 +135,10 @@ usage_hours as (
         cells.project_id as project_id,
         cells.region as region,
         cells.metric as metric,
-        if(regional.sku_id != '', regional.sku_id, general.sku_id) as sku_id,
-        if(regional.sku_id != '', regional.unit, general.unit) as unit,
-        if(regional.sku_id != '', regional.aggregation, general.aggregation) as aggregation,
-        if(regional.sku_id != '', regional.divisor, general.divisor) as divisor,
+        {{ of_sku('sku_id') }} as sku_id,
+        {{ of_sku('unit') }} as unit,
+        {{ of_sku('aggregation') }} as aggregation,
+        {{ of_sku('divisor') }} as divisor,
         multiIf(
             aggregation = 'count', toDecimal128(cells.event_count, 9),
             aggregation = 'max', cells.largest,
@@ -80,9 +148,8 @@ usage_hours as (
         ) as measured,
         cells.labels_hash as labels_hash,
         cells.latest as latest
-    from usage_cells as cells
-    left any join skus as regional on cells.metric = regional.metric and cells.region = regional.region
-    left any join (select * from skus where region = '') as general on cells.metric = general.metric
+    from careful_cells as cells
+    {{ join_skus('cells') }}
 ),
 
 metered_usage as (
@@ -179,24 +246,29 @@ metered_states as (
         cells.project_id as project_id,
         cells.region as region,
         cells.metric as metric,
-        if(regional.sku_id != '', regional.sku_id, general.sku_id) as sku_id,
-        if(regional.sku_id != '', regional.aggregation, general.aggregation) as aggregation,
-        aggregation = 'time_weighted' and if(regional.sku_id != '', regional.billed_when, general.billed_when) = 'exists' as is_existing_billed,
+        {{ of_sku('sku_id') }} as sku_id,
+        {{ of_sku('aggregation') }} as aggregation,
+        aggregation = 'time_weighted' and {{ of_sku('billed_when') }} = 'exists' as is_existing_billed,
         multiIf(sku_id = '', 'unknown_metric', aggregation != 'time_weighted', 'aggregation_mismatch', '') as reason_code,
         {{ quantity_of(
             'if(is_existing_billed, cells.held_existing, cells.held_running)',
-            billionths("if(sku_id = '', toDecimal128(1, 9), if(regional.sku_id != '', regional.divisor, general.divisor))") ~ ' * toInt256(3600000)'
+            billionths("if(sku_id = '', toDecimal128(1, 9), " ~ of_sku('divisor') ~ ")") ~ ' * toInt256(3600000)'
         ) }} as quantity,
-        if(regional.sku_id != '', regional.unit, general.unit) as unit,
+        {{ of_sku('unit') }} as unit,
         if(is_existing_billed, cells.existing_labels_hash, cells.running_labels_hash) as labels_hash,
         if(is_existing_billed, cells.existing_latest, cells.running_latest) as latest
     from state_cells as cells
-    left any join skus as regional on cells.metric = regional.metric and cells.region = regional.region
-    left any join (select * from skus where region = '') as general on cells.metric = general.metric
+    {{ join_skus('cells') }}
     where is_existing_billed or cells.running_count > 0
 ),
 
 metered as (
+    select hour_at, account_id, resource_id, project_id, region, metric, sku_id, reason_code, quantity, unit, labels_hash
+    from metered_plain
+
+    union all
+
+    -- Usage and states without a SKU share a cell. No plain cell is one of these.
     select
         parts.hour_at as hour_at,
         account_id,

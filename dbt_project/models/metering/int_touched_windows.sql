@@ -40,7 +40,8 @@ with lives as (
             {{ tick('previous_as_of') }} as from_at,
             toDateTime64('2299-12-31 00:00:00', 3, 'UTC') as due_to
         from {{ ref('int_resource_intervals') }}
-        where is_open and ended_at > {{ tick('previous_as_of') }}
+        -- Where no time has passed nothing of them is read.
+        where {{ tick('previous_as_of') }} < {{ tick('as_of') }} and is_open and ended_at > {{ tick('previous_as_of') }}
 
         union all
 
@@ -87,23 +88,44 @@ from (
 
     union all
 
-    -- Usage of new batches, and of earlier ones that reached past the as-of of their tick and is due now.
+    -- Usage of new batches. Each of these three is found by the batches it is of: together in one condition, all are read.
     select
         hour_at,
         account_id,
         resource_id
     from {{ source('raw', 'usage_windows') }}
     where
-        hour_at <= {{ tick('as_of') }}
+        batch_seq > {{ tick('from_batch_seq') }}
         and batch_seq <= {{ tick('to_batch_seq') }}
-        and (
-            batch_seq > {{ tick('from_batch_seq') }}
-            or (
-                batch_seq in (select batch_seq from {{ source('ops', 'batches') }} where last_event_at > {{ tick('previous_as_of') }})
-                and last_event_at > {{ tick('previous_as_of') }}
-            )
-            or (hour_at >= toStartOfHour({{ tick('rebuild_from') }}) and hour_at < {{ tick('rebuild_to') }})
-        )
+        and hour_at <= {{ tick('as_of') }}
+
+    union all
+
+    -- Usage of earlier batches that reached past the as-of of their tick and is due now.
+    select
+        hour_at,
+        account_id,
+        resource_id
+    from {{ source('raw', 'usage_windows') }}
+    where
+        batch_seq in (select batch_seq from {{ source('ops', 'batches') }} where last_event_at > {{ tick('previous_as_of') }})
+        and batch_seq <= {{ tick('from_batch_seq') }}
+        and last_event_at > {{ tick('previous_as_of') }}
+        and hour_at <= {{ tick('as_of') }}
+
+    union all
+
+    select
+        hour_at,
+        account_id,
+        resource_id
+    from {{ source('raw', 'usage_windows') }}
+    where
+        {{ tick('rebuild_from') }} < {{ tick('rebuild_to') }}
+        and batch_seq <= {{ tick('to_batch_seq') }}
+        and hour_at <= {{ tick('as_of') }}
+        and hour_at >= toStartOfHour({{ tick('rebuild_from') }})
+        and hour_at < {{ tick('rebuild_to') }}
 
     union all
 

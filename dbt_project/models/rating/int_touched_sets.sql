@@ -75,7 +75,11 @@ touched as (
         stored.account_id as account_id,
         stored.sku_id as sku_id,
         greatest(stored.charge_date, terms.from_date) as from_date
-    from (select distinct account_id, sku_id, charge_date from {{ charges }} final) as stored
+    from (
+        select distinct account_id, sku_id, charge_date
+        from {{ charges }} final
+        where (select count() from {{ ref('int_changed_terms') }}) > 0
+    ) as stored
     inner join {{ ref('int_changed_terms') }} as terms on stored.sku_id = terms.sku_id
     where terms.account_id in ('', stored.account_id) and stored.charge_date >= terms.from_date
 

@@ -7,19 +7,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from control.bootstrap import Control
 from control.domain.status import InvoiceStatus
 from control.ports import GatewayRefundStatus, GatewayUnavailableError
+from control.services.differences import DifferenceKind, open_differences
 from control.services.ledger import read_trial_balance
 from control.services.push import push
-from control.services.reconcile import DifferenceKind, Reconciliation, open_differences, reconcile
+from control.services.reconcile import Reconciliation, reconcile
 from control.services.refund import refund_invoice
-from control.services.show import show_invoice
+from control.services.show import list_payments, show_invoice
 from control.services.verify import verify_ledger
 from control.services.work import work
-from control.store.tables import outbox, payment_differences
+from control.store.tables import outbox, payment_differences, payments
 from tests.contract.fake_gateway import NEEDS_HOLDER, FakeGateway
 from tests.control_bench.builders import NOW, a_draft, given_account_with_card, given_invoices, usd
 
@@ -117,6 +118,27 @@ def test_fees_are_posted_where_their_event_was_lost(control: Control, gateway: F
     found = {line.ledger_account.value: line.balance.minor for line in read_trial_balance(control)}
     assert (found["fees"], found["cash"]) == (200, 9_800)
     assert work(control, now=NOW).is_idle
+
+
+def test_lists_that_lag_are_read_as_far_as_they_reach_and_ours_as_far_as_theirs_tell(control: Control, gateway: FakeGateway) -> None:
+    payment_id = given_paid(control, gateway)
+    gateway.lists_lag = timedelta(hours=10)
+    del gateway.payments[payment_id]
+    assert kinds(control) == [], "it may stand in a list that is not made yet"
+    later = reconcile(control, "fake", since=SINCE, until=NOW + timedelta(days=3), now=NOW + timedelta(days=3))
+    assert [difference.kind for difference in later.differences] == [DifferenceKind.MISSING_THERE]
+
+
+def test_a_payment_is_found_by_our_own_id_where_the_gateway_tells_no_document(control: Control, gateway: FakeGateway) -> None:
+    payment_id = given_paid(control, gateway)
+    (row,) = list_payments(control)
+    paid = gateway.payments.pop(payment_id)
+    gateway.payments["psp_other"] = replace(paid, gateway_payment_id="psp_other", payment_id=row["payment_id"], invoice_id="")
+    assert kinds(control) == [(DifferenceKind.REFERENCE_DIFFERS, False)]
+    control.store.transact(lambda connection: connection.execute(update(payments).values(gateway_payment_id="")))
+    assert kinds(control) == [(DifferenceKind.REFERENCE_DIFFERS, True)]
+    assert kinds(control) == []
+    assert [one["gateway_payment_id"] for one in list_payments(control)] == ["psp_other"]
 
 
 def test_a_gateway_without_a_list_is_an_outage(control: Control, gateway: FakeGateway) -> None:

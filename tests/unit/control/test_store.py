@@ -17,9 +17,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from control.bootstrap import Control, open_control
+from control.domain.members import Contact, ContactPurpose, Role
 from control.errors import StoreError
 from control.services.ledger import read_trial_balance
 from control.services.lifecycle import account_history
+from control.services.members import create_project, list_contacts, list_members, remove_member, set_contact, set_member
 from control.services.payment_methods import list_methods
 from control.services.push import push
 from control.services.refund import refund_invoice
@@ -218,6 +220,28 @@ def test_the_journal_and_the_states_survive_the_way_back_and_forward_with_data(o
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     with pytest.raises(DBAPIError, match="frozen"):
         own_control.store.transact(lambda connection: connection.execute(text("UPDATE invoices SET total_minor = '1'")))
+
+
+def test_people_keep_their_places_on_the_way_back_and_forward_but_for_those_who_left(own_control: Control) -> None:
+    given_account_with_card(own_control)
+    for email, role in (("ada@example.com", Role.OWNER), ("bob@example.com", Role.VIEWER)):
+        set_member(own_control, "acc-1", email, role, actor="ada", now=NOW)
+    remove_member(own_control, "acc-1", "bob@example.com")
+    set_contact(own_control, "acc-1", Contact(email="bills@example.com", name="", purpose=ContactPurpose.BILLING))
+    create_project(own_control, "acc-1", "prj-1", name="", now=NOW)
+    assert migrate.downgrade(own_control.store, "0003")
+    with own_control.store.reading() as connection:
+        assert connection.execute(text("SELECT email FROM members")).scalars().all() == ["ada@example.com"]
+        before = revisions.current(connection)
+    assert migrate.upgrade(own_control.store)
+    assert [member.role for member in list_members(own_control, "acc-1")] == [Role.OWNER]
+    assert [contact.email for contact in list_contacts(own_control, "acc-1")] == ["bills@example.com"]
+    with own_control.store.reading() as connection:
+        tables = ("members", "account_contacts", "projects")
+        taken = [connection.execute(text(f"SELECT revision FROM {table}")).scalar_one() for table in tables]
+        assert sorted(taken) == [before + 1, before + 2, before + 3]
+        assert revisions.current(connection) == before + 3
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_a_way_back_that_would_lose_documents_is_refused_and_changes_nothing(own_control: Control) -> None:

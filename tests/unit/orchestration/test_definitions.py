@@ -12,7 +12,10 @@ import pytest
 from dagster import AssetKey, DefaultScheduleStatus, Definitions
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
+from orchestration.assets.invoices import LOOKED_AT
 from orchestration.definitions import build_definitions
+from orchestration.jobs import JOBS
+from orchestration.schedules import schedules
 from tests.conftest import make_settings
 from warehouse.settings import LAYERS
 
@@ -107,6 +110,27 @@ def test_the_tick_is_scheduled_every_five_minutes(definitions: Definitions) -> N
     schedule = definitions.resolve_schedule_def("tick_every_five_minutes")
     assert schedule.cron_schedule == "*/5 * * * *"
     assert schedule.default_status is DefaultScheduleStatus.RUNNING
+
+
+def test_jobs_that_run_by_themselves_are_off_until_somebody_switches_them_on() -> None:
+    own = {f"{job.name}_schedule" for job in JOBS}
+    for is_on, status in ((False, DefaultScheduleStatus.STOPPED), (True, DefaultScheduleStatus.RUNNING)):
+        assert {found.default_status for found in schedules(is_on=is_on) if found.name in own} == {status}
+
+
+def test_each_job_that_runs_by_itself_makes_one_asset_and_no_tick(definitions: Definitions) -> None:
+    for job in JOBS:
+        selected = definitions.resolve_job_def(job.name).asset_layer.executable_asset_keys
+        assert selected == {AssetKey(["control", job.asset])}, job.name
+
+
+def test_the_end_of_a_month_is_one_run_that_looks_before_it_issues_and_pushes_last(definitions: Definitions, graph: AssetGraph) -> None:
+    selected = set(definitions.resolve_job_def("month_end").asset_layer.executable_asset_keys)
+    assert set(definitions.resolve_job_def("month_close").asset_layer.executable_asset_keys) <= selected
+    issued, pushed = AssetKey(["control", "invoices_issued"]), AssetKey(["control", "invoices_pushed"])
+    assert {LOOKED_AT, issued, pushed} <= selected
+    assert {AssetKey(["ops", "committed_ticks"]), LOOKED_AT} <= upstream(graph, issued)
+    assert issued in upstream(graph, pushed)
 
 
 def test_nothing_that_dbt_writes_lies_in_the_checkout(definitions: Definitions) -> None:

@@ -1,0 +1,10 @@
+"""Jobs that run by themselves, a module each. Add one: a module with its `JOB` (job.py says how), and a line here.
+
+What they do is decided in control/services; only when and with what report is said here. Ticks, closing and pushing are in
+assets/ and schedules.py.
+"""
+
+from orchestration.jobs import fraud_scan, month_preflight, payment_method_expiry, reconcile
+from orchestration.jobs.job import Job
+
+JOBS: tuple[Job, ...] = (reconcile.JOB, payment_method_expiry.JOB, month_preflight.JOB, fraud_scan.JOB)
