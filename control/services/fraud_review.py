@@ -41,8 +41,8 @@ def queue(control: Control) -> list[QueueItem]:
     """The accounts that wait for a person: the hardest action first, then who waits longest."""
     with control.store.reading() as connection:
         waiting: dict[str, list[Decision]] = {}
-        for decision in fraud.decisions(connection):
-            if decision.review is None and decision.action in _WAITS:
+        for decision in fraud.decisions(connection, only_open=True):
+            if decision.action in _WAITS:
                 waiting.setdefault(decision.account_id, []).append(decision)
         states = {account_id: lifecycle.load(connection, account_id).state for account_id in waiting}
     items = [
