@@ -140,6 +140,7 @@ def own_settings(settings: Settings, folder: str = "bench") -> Settings:
             "database_prefix": f"{settings.database_prefix}{folder.replace('-', '_')}_",
             "control_url": None,
             "landing": str(home / "landing"),
+            "kafka_topics": "",
             "clock": "event",
             "now_text": None,
         }

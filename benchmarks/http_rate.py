@@ -20,16 +20,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.figures import BenchmarkError, Figure, gibibytes, percentile, timed
+from benchmarks.ground import ground
 from benchmarks.memory import PeakMemory
-from benchmarks.source_ground import SourceBenchmarkError, empty, free_port, own_settings, server_pids
+from benchmarks.ports import free_port
 from benchmarks.source_lines import LINES_OF_A_BODY, SourceLines, provide_lines
 from control.domain.api_keys import EVENTS_WRITE
 from control.services.api_keys import create_key
-from control.settings import ControlSettings
 from ingestion.loader import load_file
 from ingestion.sources import spool
 from orchestration.api import HEALTH_PATH
-from orchestration.deployment import Deployment
 from orchestration.loading import load_sources
 from orchestration.session import open_warehouse
 from warehouse.settings import Settings
@@ -52,6 +52,7 @@ class HttpFigures:
     median_milliseconds: float  # from request to answer
     p99_milliseconds: float
     file_events_per_second: float  # the same lines from a file
+    file_peak_bytes: int  # while they were loaded from the file
     peak_bytes: int  # all processes, producers included
 
     @property
@@ -70,48 +71,62 @@ class HttpFigures:
         return self.file_events_per_second / self.events_per_second
 
 
-def bench_http(settings: Settings, control_settings: ControlSettings, *, seconds: float = 60.0, producers: int = PRODUCERS) -> HttpFigures:
+def figures(found: HttpFigures) -> list[Figure]:
+    """The table."""
+    beside = {"beside": found.file_events_per_second, "beside_name": "files to raw"}
+    return [
+        Figure(name="HTTP: durable and answered", value=found.accepted_per_second, unit="events/s", **beside),  # type: ignore[arg-type]  # by name
+        Figure(name="HTTP: answered and in raw", value=found.events_per_second, unit="events/s", **beside),  # type: ignore[arg-type]
+        Figure(name="the same lines, files to raw", value=found.file_events_per_second, unit="events/s"),
+        Figure(name="HTTP to raw, an event", value=1e6 / found.events_per_second, unit="µs", beside=1e6 / found.file_events_per_second,
+               beside_name="files to raw"),
+        Figure(name="median answer", value=found.median_milliseconds, unit="ms"),
+        Figure(name="99 % of answers within", value=found.p99_milliseconds, unit="ms"),
+        Figure(name="answers 429", value=found.refused, unit="requests"),
+        Figure(name="events", value=found.events, unit="events"),
+        Figure(name="peak memory, producers included", value=gibibytes(found.peak_bytes), unit="GiB"),
+        Figure(name="peak memory, files to raw", value=gibibytes(found.file_peak_bytes), unit="GiB"),
+    ]  # fmt: skip
+
+
+def bench_http(settings: Settings, *, seconds: float, producers: int = PRODUCERS) -> HttpFigures:
     """Send batches of a thousand events for so long, on an empty deployment of its own.
 
     Raises:
-        SourceBenchmarkError: an answer was neither 202 nor 429, or raw does not hold what was accepted.
+        BenchmarkError: an answer was neither 202 nor 429, or raw does not hold what was accepted.
     """
     lines = provide_lines(settings)
-    deployment = Deployment(settings=own_settings(settings), control_settings=control_settings)
-    empty(deployment.settings)
-    with open_warehouse(deployment) as client:
-        with deployment.control() as control:
-            _, token = create_key(control, "benchmark", scopes=[EVENTS_WRITE], now=deployment.settings.now())
-        file = deployment.home / "reference.jsonl"
+    with ground(settings) as here, open_warehouse(here.deployment) as client:
+        own = here.settings
+        with here.deployment.control() as control:
+            _, token = create_key(control, "benchmark", scopes=[EVENTS_WRITE], now=own.now())
+        file = own.home / "reference.jsonl"
         lines.write(file, bodies=_FILE_BODIES)
-        started = time.perf_counter()
-        reference = load_file(client, deployment.settings, file)
-        file_seconds = time.perf_counter() - started
-        with _door(deployment.settings) as address, PeakMemory(*server_pids(deployment.settings)) as memory:
+        with PeakMemory(*here.server) as file_memory, timed() as from_file:
+            reference = load_file(client, own, file)
+        with _door(own) as address, PeakMemory(*here.server) as memory:
             sending = _Sending(address, token, lines, seconds=seconds)
-            with deployment.alone("meterhouse bench"):
+            with here.deployment.alone("meterhouse bench"):
                 sending.start(producers)
                 while sending.goes_on:
-                    load_sources(client, deployment.settings, [spool.drain])
+                    load_sources(client, own, [spool.drain])
                 sending.join()
-                load_sources(client, deployment.settings, [spool.drain])
+                load_sources(client, own, [spool.drain])
             loaded_seconds = time.perf_counter() - sending.started
-        accepted = client.query(
-            f"SELECT sum(rows_accepted) FROM {deployment.settings.database('ops')}.batches WHERE source_name = '{spool.SOURCE_NAME}'"
-        ).result_rows[0][0]
+        accepted = here.value(f"SELECT sum(rows_accepted) FROM {{ops}}.batches WHERE source_name = '{spool.SOURCE_NAME}'")
     # The slice repeats a few lines, within a body as well.
     expected = sending.bodies * LINES_OF_A_BODY
     if not expected * 0.99 <= accepted <= expected:
-        raise SourceBenchmarkError(f"{expected} events were accepted over HTTP, and raw took {accepted}")
-    milliseconds = sorted(sending.milliseconds)
+        raise BenchmarkError(f"{expected} events were accepted over HTTP, and raw took {accepted}")
     return HttpFigures(
         events=expected,
         sent_seconds=sending.sent_seconds,
         loaded_seconds=loaded_seconds,
         refused=sending.refused,
-        median_milliseconds=milliseconds[len(milliseconds) // 2],
-        p99_milliseconds=milliseconds[len(milliseconds) * 99 // 100],
-        file_events_per_second=reference.rows_read / file_seconds,
+        median_milliseconds=percentile(sending.milliseconds, 50),
+        p99_milliseconds=percentile(sending.milliseconds, 99),
+        file_events_per_second=reference.rows_read / from_file.seconds,
+        file_peak_bytes=file_memory.peak_bytes,
         peak_bytes=memory.peak_bytes,
     )
 
@@ -147,7 +162,7 @@ class _Sending:
         for thread in self._threads:
             thread.join()
         if self._failure is not None:
-            raise SourceBenchmarkError(self._failure)
+            raise BenchmarkError(self._failure)
 
     def _send(self, producer: int) -> None:
         with contextlib.closing(http.client.HTTPConnection(*self._address, timeout=60)) as connection:
@@ -206,4 +221,4 @@ def _wait(port: int) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
-    raise SourceBenchmarkError("the HTTP door did not start")
+    raise BenchmarkError("the HTTP door did not start")

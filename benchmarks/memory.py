@@ -40,10 +40,11 @@ class PeakMemory:
             self._look()
 
     def _look(self) -> None:
-        self.peak_bytes = max(self.peak_bytes, sum(map(_resident_bytes, _with_descendants(self._roots))))
+        self.peak_bytes = max(self.peak_bytes, sum(map(_resident_bytes, with_descendants(self._roots))))
 
 
-def _with_descendants(roots: Iterable[int]) -> set[int]:
+def with_descendants(roots: Iterable[int]) -> set[int]:
+    """Processes and all below them that live at this moment."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from control.ports import PaymentGateway
+from control.server_key import read_server_key
 from control.settings import ControlSettings, load_control_settings
 from control.store import migrate
 from control.store.engine import Store, open_engine, sqlite_url
+from warehouse.errors import SettingsError
 from warehouse.settings import Settings
 
 Gateways = Callable[[str], PaymentGateway]
+
+
+def _no_server_key() -> bytes:
+    raise SettingsError("this control plane has no home, and so no server key; open it with open_control")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +28,14 @@ class Control:
     """What a service needs. `gateway` finds the adapter behind a name of accounts.csv, and raises a MeterhouseError without one.
 
     `reached` is told each step of a flow that crosses systems, `<flow>.<step>`, right after it: where a test may kill.
+    `server_key` reads the key of server_key.py, made on first use.
     """
 
     store: Store
     settings: ControlSettings
     gateway: Gateways
     reached: Callable[[str], None] = lambda _: None
+    server_key: Callable[[], bytes] = _no_server_key
 
 
 @contextmanager
@@ -49,7 +58,8 @@ def open_control(
     store = Store(open_engine(url))
     try:
         migrate.upgrade(store)
-        yield Control(store=store, settings=own, gateway=gateways or _adapters(own))
+        server_key = partial(read_server_key, settings.home, own.server_key.get_secret_value())
+        yield Control(store=store, settings=own, gateway=gateways or _adapters(own), server_key=server_key)
     finally:
         store.close()
 

@@ -17,6 +17,7 @@ from control.domain.ledger import Balance
 from ingestion.synthetic import demo_input
 from orchestration import invoices
 from orchestration.catalog import apply_folder
+from orchestration.demo_debt import dun_debtors
 from orchestration.demo_fraud import hold_and_release
 from orchestration.demo_payments import collect
 from orchestration.deployment import Deployment
@@ -84,8 +85,9 @@ def demo(deployment: Deployment, say: Say) -> Told:
             say(f"{_checks(report)} Closing {PERIOD} …")
             closed = close_month(deployment, gate, PERIOD)
         say(f"{_checks(closed)} {len(closed.issued)} invoices issued.")
-        balances = collect(deployment, client, folder, PERIOD, say)
+        collect(deployment, client, folder, PERIOD, say)
         hold_and_release(deployment, client, say)
+        balances = dun_debtors(deployment, client, folder, PERIOD, say)
         return Told(
             invoices=invoices.find(client, deployment.settings),
             rejected=_rejected(client, deployment),

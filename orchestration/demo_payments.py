@@ -125,13 +125,15 @@ def _authenticate(stage: _Stage) -> None:
 
 
 def _pay_by_bank(stage: _Stage) -> None:
-    """Who has no card transfers the money with the reference of the invoice; the bank's statement tells of it."""
+    """Who has no card transfers half of the money with the reference of the invoice; the bank's statement tells of it."""
     from control.testing.bank_statement import Transfer, write_statement  # noqa: PLC0415 - plays the bank
 
     _reconcile(stage)
     for invoice in _unpaid(stage.control, stage.period):
+        if invoice.paid:
+            continue  # the rest is told of in the chapter on debt
         transfer = Transfer(
-            amount=invoice.open,
+            amount=Money(invoice.open.minor // 2, invoice.open.currency_code),
             text=f"invoice {creditor_reference(invoice.invoice_number)}",
             payer_name=invoice.buyer.legal_name or invoice.buyer.name,
         )

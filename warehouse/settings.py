@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     kafka_batch_messages: int = Field(default=500_000, ge=1, description="Of one batch; more cost memory, fewer cost commits.")
     api_host: str = Field(default="127.0.0.1", description="Address that the HTTP doors listen on.")
     api_port: int | None = Field(default=None, ge=1, le=65_535, description="Their port; a free one where not set.")
+    api_requests_a_minute: int = Field(default=600, ge=1, description="Of one API key, but for events; beyond it 429.")
     spool_limit_bytes: int = Field(default=8 << 30, ge=1 << 20, description="Events received and not loaded yet; beyond it 429.")
     request_limit_bytes: int = Field(default=32 << 20, ge=1 << 10, description="Of one request's body, unpacked; beyond it 413.")
     schedules: Literal["off", "on"] = Field(default="off", description="Whether jobs such as reconcile start by themselves.")

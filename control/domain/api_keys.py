@@ -11,14 +11,22 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from warehouse.errors import InputError
 
 EVENTS_WRITE = "events:write"
-# What a key may be allowed. A scope is `<what>:<read or write>`.
-SCOPES = (EVENTS_WRITE,)
+# What a key of a customer may be allowed, and what only one of the operator may. A scope is `<what>:<read, write or admin>`.
+ACCOUNT_SCOPES = (
+    "accounts:read", "accounts:write", "audit:read", "invoices:read", "payments:read", "payments:write", "prices:read", "usage:read",
+    "webhooks:read", "webhooks:write",
+)  # fmt: skip
+# Events name the accounts they are billed to, and the door does not look into them: who may send some may send any.
+STAFF_SCOPES = ("accounts:admin", EVENTS_WRITE, "keys:admin", "refunds:write")
+SCOPES = (*ACCOUNT_SCOPES, *STAFF_SCOPES)
+# The account of a key that is bound to none: the operator's.
+WHOLE_DEPLOYMENT = ""
 
 _KEY = re.compile(r"mh_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,99}")
@@ -33,7 +41,11 @@ class ApiKey:
     scopes: tuple[str, ...]
     secret_hash: str
     created_at: datetime
+    account_id: str = WHOLE_DEPLOYMENT
     revoked_at: datetime | None = None
+    previous_hash: str = ""  # of the secret before the last rotation
+    previous_until: datetime | None = None
+    last_used_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"ApiKey({self.key_id}, name={self.name!r})"
@@ -42,12 +54,15 @@ class ApiKey:
         """Whether it may be used for this."""
         return self.revoked_at is None and scope in self.scopes
 
-    def is_proved_by(self, token: str) -> bool:
-        """Whether the text is this key. Takes as long for a near miss as for a far one."""
-        return hmac.compare_digest(_hash(token), self.secret_hash)
+    def is_proved_by(self, token: str, *, now: datetime) -> bool:
+        """Whether the text is this key, or was it until a rotation that still gives it time. A near miss takes as long as a far one."""
+        shown = _hash(token)
+        is_current = hmac.compare_digest(shown, self.secret_hash)
+        was_before = hmac.compare_digest(shown, self.previous_hash)
+        return is_current or (was_before and self.previous_until is not None and now < self.previous_until)
 
 
-def make(name: str, *, scopes: Sequence[str], now: datetime) -> tuple[ApiKey, str]:
+def make(name: str, *, scopes: Sequence[str], now: datetime, account_id: str = WHOLE_DEPLOYMENT) -> tuple[ApiKey, str]:
     """A new key, and its text, which is kept nowhere.
 
     Raises:
@@ -58,16 +73,31 @@ def make(name: str, *, scopes: Sequence[str], now: datetime) -> tuple[ApiKey, st
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         raise InputError(f"a key needs scopes out of {', '.join(SCOPES)}{f'; {unknown[0]!r} is none' if unknown else ''}")
+    staff = [scope for scope in scopes if scope in STAFF_SCOPES]
+    if staff and account_id != WHOLE_DEPLOYMENT:
+        raise InputError(f"a key of one account cannot have {', '.join(staff)}, which reaches others; leave the scope or the account out")
     key_id = secrets.token_hex(8)
-    token = f"mh_{key_id}_{secrets.token_urlsafe(32)}"
-    kept = ApiKey(key_id=key_id, name=name, scopes=tuple(sorted(set(scopes))), secret_hash=_hash(token), created_at=now)
+    token = _token(key_id)
+    kept = ApiKey(
+        key_id=key_id, name=name, scopes=tuple(sorted(set(scopes))), secret_hash=_hash(token), created_at=now, account_id=account_id
+    )
     return kept, token
+
+
+def rotated(key: ApiKey, *, previous_until: datetime) -> tuple[ApiKey, str]:
+    """The key with a new secret, and its new text. The old text is good until `previous_until`; one before that no longer."""
+    token = _token(key.key_id)
+    return replace(key, secret_hash=_hash(token), previous_hash=key.secret_hash, previous_until=previous_until), token
 
 
 def key_id_of(token: str) -> str | None:
     """The id in the text of a key; None where it is no such text."""
     found = _KEY.fullmatch(token)
     return found.group(1) if found else None
+
+
+def _token(key_id: str) -> str:
+    return f"mh_{key_id}_{secrets.token_urlsafe(32)}"
 
 
 def _hash(token: str) -> str:

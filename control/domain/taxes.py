@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 from control.domain.accounts import AccountRow
 
 REVERSE_CHARGE = "reverse_charge"
+
+
+class TaxTreatment(StrEnum):
+    """Why a document carries the tax it does."""
+
+    STANDARD = "standard"
+    REVERSE_CHARGE = "reverse_charge"  # the buyer owes the tax
+    EXEMPT = "exempt"  # the buyer is exempt
+    ZERO = "zero"  # the seller's own country taxes nothing
+    OUT_OF_SCOPE = "out_of_scope"  # another country, of which the catalog knows no tax
 
 
 @dataclass(frozen=True, kw_only=True)

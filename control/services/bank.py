@@ -248,6 +248,8 @@ def _outcome(connection: Connection, receipt_id: str) -> ReceiptOutcome:
     amount = Money(row.amount_minor, row.currency_code)
     found = connection.execute(select(invoices).where(invoices.c.invoice_id == row.invoice_id)).one_or_none()
     result, message = ReceiptResult.WAITING, "no open document found" if found is None else "a card payment has no end yet"
+    if found is None and row.surplus_minor:
+        result, message = ReceiptResult.PAID, "prepaid: the customer's balance"
     if found is not None and (row.applied_minor or row.surplus_minor):
         result = ReceiptResult.PAID if found.status == InvoiceStatus.PAID else ReceiptResult.PARTLY_PAID
         surplus = Money(row.surplus_minor, row.currency_code)

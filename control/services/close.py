@@ -19,13 +19,14 @@ from control.bootstrap import Control
 from control.domain.accounts import AccountRow
 from control.domain.documents import Draft, IssuedInvoice, Kind, problems
 from control.domain.money import Money
+from control.domain.particulars import CatalogTexts
 from control.domain.periods import Period
 from control.domain.taxes import AccountTax, TaxRates, tax_of
 from control.services.drafts import periods_with_drafts_before, read_drafts
 from control.services.issue import issue_documents
 from control.services.publish import publish
-from control.services.skus import read_services
-from control.services.taxes import read_tax_rates
+from control.services.skus import read_names, read_services
+from control.services.taxes import read_tax_parts, read_tax_rates
 from control.settings import ControlSettings
 from control.store import revisions
 from control.store.documents import load_documents
@@ -46,6 +47,7 @@ class _Closing:
     drafts: Sequence[Draft]
     rates: TaxRates
     services: Mapping[str, str]  # SKU to service
+    texts: CatalogTexts
     settings: ControlSettings
 
 
@@ -117,6 +119,7 @@ def _prepare(control: Control, client: Client, settings: Settings, period: str, 
         raise RefusedError(f"{month} ends after the as-of {as_of:%Y-%m-%dT%H:%M:%SZ}; close it at an as-of from {month.end_at:%Y-%m-%d} on")
     with control.store.reading() as connection:
         closed = _closed_periods(connection)
+    last_hour_at = month.end_at - timedelta(hours=1)
     if period in closed:
         drafts: list[Draft] = []
     else:
@@ -130,8 +133,9 @@ def _prepare(control: Control, client: Client, settings: Settings, period: str, 
         as_of=as_of,
         issued_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
         drafts=drafts,
-        rates=read_tax_rates(client, settings, at=month.end_at - timedelta(hours=1)),
+        rates=read_tax_rates(client, settings, at=last_hour_at),
         services=read_services(client, settings),
+        texts=CatalogTexts(item_names=read_names(client, settings), taxes=read_tax_parts(client, settings, at=last_hour_at)),
         settings=control.settings,
     )
 
@@ -153,7 +157,13 @@ def _close(connection: Connection, closing: _Closing) -> list[IssuedInvoice]:
     _freeze_taxes(connection, closing, buyers)
     _use_credits(connection, closing)
     return issue_documents(
-        connection, closing.settings, closing.drafts, buyers=buyers, services=closing.services, issued_at=closing.issued_at
+        connection,
+        closing.settings,
+        closing.drafts,
+        buyers=buyers,
+        services=closing.services,
+        issued_at=closing.issued_at,
+        texts=closing.texts,
     )
 
 

@@ -10,11 +10,14 @@ from sqlalchemy import Connection, insert, select, update
 from control.domain.accounts import AccountRow
 from control.domain.documents import Draft, IssuedInvoice, issue
 from control.domain.numbering import format_number, series_prefix
+from control.domain.particulars import CatalogTexts, Particulars, particulars_of
 from control.domain.parties import Seller
 from control.settings import ControlSettings
-from control.store import revisions
+from control.store import particulars, revisions
 from control.store.documents import Numbered, insert_documents
 from control.store.tables import number_series
+
+NO_TEXTS = CatalogTexts()
 
 
 def issue_documents(
@@ -25,6 +28,7 @@ def issue_documents(
     buyers: Mapping[str, AccountRow],
     services: Mapping[str, str],
     issued_at: datetime,
+    texts: CatalogTexts = NO_TEXTS,
 ) -> list[IssuedInvoice]:
     """Number drafts without a gap, in their order, write them and post them.
 
@@ -35,6 +39,7 @@ def issue_documents(
         buyers: the accounts they name.
         services: SKU to service, which revenue is posted by.
         issued_at: due_date is its UTC day plus the account's payment terms.
+        texts: what the catalog calls the items and taxes; without it, only what a corrected document called them is known.
     """
     if not drafts:
         return []
@@ -56,7 +61,15 @@ def issue_documents(
     mine = update(number_series).where(number_series.c.seller_key == seller.key)
     connection.execute(mine.values(last_number=last_number + len(drafts)))
     insert_documents(connection, numbered, services=services)
+    frozen = {draft.invoice_id: _particulars(connection, settings, draft, buyers[draft.account_id], texts) for draft in drafts}
+    particulars.add(connection, frozen)
     return [document.invoice for document in numbered]
+
+
+def _particulars(connection: Connection, settings: ControlSettings, draft: Draft, account: AccountRow, texts: CatalogTexts) -> Particulars:
+    corrected_id = particulars.corrected_id(connection, draft)
+    corrected = None if corrected_id is None else particulars.find(connection, corrected_id)
+    return particulars_of(draft, account, texts=texts, seller_iban=settings.seller_iban, corrected=corrected)
 
 
 def _series(connection: Connection, seller: Seller, configured_prefix: str) -> tuple[str, int]:

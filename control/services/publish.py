@@ -28,9 +28,12 @@ from control.store.tables import (
     bank_receipts,
     billing_accounts,
     budgets,
+    claim_holds,
     closed_periods,
     closed_taxes,
     credits_,
+    debt_terms,
+    dunning_steps,
     fraud_decisions,
     fraud_verdicts,
     invoice_credit_uses,
@@ -38,12 +41,15 @@ from control.store.tables import (
     invoices,
     journal_entries,
     journal_postings,
+    mails,
     members,
     payment_differences,
     payments,
     payouts,
     projects,
+    promises,
     refunds,
+    restrictions,
 )
 from warehouse.errors import RefusedError
 from warehouse.settings import Settings
@@ -144,6 +150,11 @@ def _in_major_units(row: RowMapping) -> Row:
     return shaped
 
 
+def _maybe(row: RowMapping, column: str) -> datetime | None:
+    """An instant of a column that may be empty."""
+    return datetime.fromisoformat(row[column]) if row[column] else None
+
+
 def _budget(row: RowMapping) -> Row:
     return {**_in_major_units(row), "thresholds": row["thresholds"].split()}
 
@@ -223,6 +234,51 @@ _FEEDS = (
         rows=select(payment_differences),
         revision=payment_differences.c.revision,
         shape=_plain_row,
+    ),
+    _Feed(
+        table="control_dunning_steps",
+        rows=select(dunning_steps),
+        revision=dunning_steps.c.revision,
+        shape=lambda row: {**_in_major_units(row), "invoice_numbers": row["invoice_numbers"].split()},
+    ),
+    _Feed(
+        table="control_promises",
+        rows=select(promises),
+        revision=promises.c.revision,
+        shape=lambda row: {**_in_major_units(row), "withdrawn_at": _maybe(row, "withdrawn_at")},
+    ),
+    _Feed(
+        table="control_restrictions",
+        rows=select(restrictions),
+        revision=restrictions.c.revision,
+        shape=lambda row: {**row, "lifted_at": _maybe(row, "lifted_at")},
+    ),
+    _Feed(
+        table="control_claim_holds",
+        rows=select(claim_holds),
+        revision=claim_holds.c.revision,
+        shape=lambda row: {**row, "lifted_at": _maybe(row, "lifted_at")},
+    ),
+    _Feed(
+        table="control_debt_terms",
+        rows=select(debt_terms),
+        revision=debt_terms.c.revision,
+        shape=lambda row: {
+            **{name: value for name, value in row.items() if not name.endswith("_minor")},
+            **{
+                name.replace("_minor", "_amount"): None if row[name] is None else _amount(row, name)
+                for name in ("credit_limit_minor", "prepaid_minimum_minor")
+            },
+        },
+    ),
+    # Without bodies and addresses: the warehouse is for figures.
+    _Feed(
+        table="control_mails",
+        rows=select(
+            *_columns_without(mails.c, "recipients", "plain_body", "html_body", "tries", "message", "due_at"),
+        ),
+        revision=mails.c.revision,
+        shape=lambda row: {**row, "sent_at": _maybe(row, "sent_at")},
     ),
     _Feed(table="control_closed_taxes", rows=select(closed_taxes), revision=closed_taxes.c.revision, shape=_plain_row),
     _Feed(table="control_closed_periods", rows=select(closed_periods), revision=closed_periods.c.revision, shape=_plain_row),

@@ -7,6 +7,7 @@ the outcome is written. An attempt that was left pending is taken up again with 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -40,7 +41,7 @@ from control.store.documents import load_documents
 from control.store.payments import GatewayCustomer
 from control.store.tables import invoices
 from control.store.tables import payments as payments_table
-from warehouse.errors import MeterhouseError
+from warehouse.errors import InputError, MeterhouseError, RefusedError
 
 # A push of thousands of documents takes minutes; who comes second waits this long, then is told who pushes.
 WAIT_SECONDS = 60.0
@@ -92,6 +93,53 @@ def resume(control: Control, *, now: datetime, wait_seconds: float = WAIT_SECOND
         return outcomes
 
 
+def retry(control: Control, invoice_ids: Collection[str], *, now: datetime, wait_seconds: float = WAIT_SECONDS) -> list[PushOutcome]:
+    """Settle the documents that somebody chose, of those that are unpaid. Raises as push."""
+    return _push_some(control, invoice_ids, lambda run, invoice: run.push(invoice), now=now, wait_seconds=wait_seconds)
+
+
+def draw(control: Control, invoice_ids: Collection[str], *, now: datetime, wait_seconds: float = WAIT_SECONDS) -> list[PushOutcome]:
+    """Settle documents from what their accounts have in their favour with us, and charge nobody. Raises as push."""
+    return _push_some(control, invoice_ids, lambda run, invoice: run.draw(invoice), now=now, wait_seconds=wait_seconds)
+
+
+def _push_some(
+    control: Control,
+    invoice_ids: Collection[str],
+    act: Callable[[_Run, IssuedInvoice], PushOutcome | None],
+    *,
+    now: datetime,
+    wait_seconds: float,
+) -> list[PushOutcome]:
+    if not invoice_ids:
+        return []
+    with lease.hold(control, "push", holder="meterhouse debt", wait_seconds=wait_seconds) as held:
+        run = _Run(control=control, now=now)
+        outcomes = []
+        for invoice in _unpaid(control, None):
+            held.check()
+            if invoice.invoice_id in invoice_ids and (outcome := act(run, invoice)) is not None:
+                outcomes.append(outcome)
+        return outcomes
+
+
+def push_one(control: Control, invoice_number: str, *, now: datetime, wait_seconds: float = WAIT_SECONDS) -> PushOutcome:
+    """Settle one document, as push does.
+
+    Raises:
+        InputError: no document has that number.
+        RefusedError: it is settled or written off, or another push goes on.
+    """
+    with lease.hold(control, "push", holder="the API", wait_seconds=wait_seconds):
+        with control.store.reading() as connection:
+            found = load_documents(connection, invoices.c.invoice_number == invoice_number)
+        if not found:
+            raise InputError(f"no issued invoice has the number {invoice_number!r}; `meterhouse invoice list` names those that exist")
+        if found[0].status not in PUSHABLE or found[0].content.kind is Kind.REFUND_NOTE:
+            raise RefusedError(f"{invoice_number} is {found[0].status}: there is nothing to collect")
+        return _Run(control=control, now=now).push(found[0])
+
+
 def _unpaid(control: Control, period: str | None) -> list[IssuedInvoice]:
     # A refund note is settled by the refund that it documents.
     is_unpaid = invoices.c.status.in_([status.value for status in PUSHABLE]) & (invoices.c.kind != Kind.REFUND_NOTE.value)
@@ -130,6 +178,14 @@ class _Run:
             outcome = self._attempt(gateway, invoice, payment)
         self.failures[outcome.gateway] = self.failures[outcome.gateway] + 1 if outcome.result is PushResult.UNAVAILABLE else 0
         return outcome
+
+    def draw(self, invoice: IssuedInvoice) -> PushOutcome | None:
+        """Use what the account has in its favour with us; None where a part of the document stays open."""
+        try:
+            self._use_own_balance(invoice)
+        except _NoAttemptError as no_attempt:
+            return no_attempt.outcome
+        return None
 
     def resume(self, invoice: IssuedInvoice) -> PushOutcome | None:
         """Go on with the attempt of a document that is pending; None where it ended meanwhile."""

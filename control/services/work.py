@@ -17,12 +17,16 @@ from control.services.bank import apply_waiting
 from control.services.deliver import Post, deliver
 from control.services.flows import drive
 from control.services.lifecycle import review
+from control.services.mail import send_mails
 from control.services.payment_methods import remind_of_expiry
 from control.services.push import WAIT_SECONDS, resume
 from control.services.receive import handle_events
+from control.services.recovery import recover
 from control.services.registry import FLOWS
-from control.store import inbox, outbox, sagas
+from control.services.webhook_subscriptions import deliver_webhooks
+from control.store import inbox, mails, outbox, sagas
 from control.store.tables import gateway_events, payments
+from control.store.tables import mails as mails_table
 from control.store.tables import outbox as outbox_table
 from control.store.tables import sagas as sagas_table
 
@@ -38,11 +42,15 @@ class Worked:
     accounts_moved: int
     reminders: int
     messages_sent: int
+    mails_sent: int
+    webhooks_sent: int
     events_waiting: int
     attempts_waiting: int
     flows_waiting: int
     messages_waiting: int
     messages_given_up: int
+    mails_waiting: int
+    mails_given_up: int
 
     @property
     def is_idle(self) -> bool:
@@ -68,22 +76,29 @@ def work(control: Control, *, now: datetime, post: Post | None = None, wait_seco
     flows = _drive_due(control, now=now)
     receipts = apply_waiting(control, now=now)
     moved = review(control, now=now)
+    recovered = recover(control, now=now)
     reminders = remind_of_expiry(control, now=now)
     delivered = deliver(control, now=now, post=post)
+    mailed = send_mails(control, now=now)
+    webhooks = deliver_webhooks(control, now=now, post=post)
     waiting = _waiting(control)
     return Worked(
         events_handled=events,
         attempts_resumed=len(attempts),
         flows_driven=flows,
         receipts_applied=receipts,
-        accounts_moved=len(moved),
+        accounts_moved=len(moved) + recovered,
         reminders=reminders,
         messages_sent=delivered.sent,
+        mails_sent=mailed.sent,
+        webhooks_sent=webhooks,
         events_waiting=waiting["events"],
         attempts_waiting=waiting["attempts"],
         flows_waiting=waiting["flows"],
         messages_waiting=waiting["messages"],
         messages_given_up=waiting["given_up"],
+        mails_waiting=waiting["mails"],
+        mails_given_up=waiting["mails_given_up"],
     )
 
 
@@ -104,6 +119,8 @@ def _waiting(control: Control) -> Counter[str]:
         "flows": select(func.count()).select_from(sagas_table).where(sagas_table.c.status.in_(unfinished)),
         "messages": select(func.count()).select_from(outbox_table).where(outbox_table.c.status == outbox.PENDING),
         "given_up": select(func.count()).select_from(outbox_table).where(outbox_table.c.status == outbox.GIVEN_UP),
+        "mails": select(func.count()).select_from(mails_table).where(mails_table.c.status == mails.PENDING),
+        "mails_given_up": select(func.count()).select_from(mails_table).where(mails_table.c.status == mails.GIVEN_UP),
     }
     with control.store.reading() as connection:
         return Counter({name: int(connection.execute(statement).scalar_one()) for name, statement in wanted.items()})

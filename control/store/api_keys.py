@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -19,7 +21,11 @@ def add(connection: Connection, key: ApiKey) -> None:
             scopes=" ".join(key.scopes),
             secret_hash=key.secret_hash,
             created_at=key.created_at,
+            account_id=key.account_id,
             revoked_at=key.revoked_at,
+            previous_hash=key.previous_hash,
+            previous_until=key.previous_until,
+            last_used_at=key.last_used_at,
         )
     )
 
@@ -40,12 +46,29 @@ def revoke(connection: Connection, key_id: str, *, now: datetime) -> None:
     connection.execute(update(api_keys).where(api_keys.c.key_id == key_id, api_keys.c.revoked_at.is_(None)).values(revoked_at=now))
 
 
-def _key(row: Row[tuple[object, ...]]) -> ApiKey:
+def rotate(connection: Connection, key: ApiKey) -> None:
+    """Keep the secrets of a key that was rotated."""
+    secrets = {"secret_hash": key.secret_hash, "previous_hash": key.previous_hash, "previous_until": key.previous_until}
+    connection.execute(update(api_keys).where(api_keys.c.key_id == key.key_id).values(secrets))
+
+
+def note_uses(connection: Connection, uses: Mapping[str, datetime]) -> None:
+    """Note when keys were last used; an earlier use than the noted one changes nothing."""
+    for key_id, used_at in uses.items():
+        is_later = api_keys.c.last_used_at.is_(None) | (api_keys.c.last_used_at < used_at)
+        connection.execute(update(api_keys).where(api_keys.c.key_id == key_id, is_later).values(last_used_at=used_at))
+
+
+def _key(row: Row[Any]) -> ApiKey:
     return ApiKey(
         key_id=row.key_id,
         name=row.name,
         scopes=tuple(row.scopes.split()),
         secret_hash=row.secret_hash,
         created_at=row.created_at,
+        account_id=row.account_id,
         revoked_at=row.revoked_at,
+        previous_hash=row.previous_hash,
+        previous_until=row.previous_until,
+        last_used_at=row.last_used_at,
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from control.store import revisions
+from control.store import revisions, webhook_subscriptions
 from control.store.tables import deployment, outbox
 
 PENDING, DELIVERED, GIVEN_UP = "pending", "delivered", "given_up"
@@ -41,7 +41,7 @@ class Waiting:
 
 
 def publish(connection: Connection, messages: Sequence[Message], *, now: datetime) -> None:
-    """Put messages into the outbox."""
+    """Put messages into the outbox, and on their way to who subscribed."""
     if not messages:
         return
     deployment_id: str = connection.execute(select(deployment.c.deployment_id)).scalar_one()
@@ -49,6 +49,8 @@ def publish(connection: Connection, messages: Sequence[Message], *, now: datetim
     for row, revision in zip(rows, revisions.take(connection, len(rows)), strict=True):
         row["revision"] = revision
     connection.execute(insert(outbox), rows)
+    about = [str(message.data.get("account_id", "")) for message in messages]
+    webhook_subscriptions.fan_out(connection, rows, about, now=now)
 
 
 def due(connection: Connection, *, now: datetime, limit: int) -> list[Waiting]:

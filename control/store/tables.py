@@ -203,7 +203,7 @@ invoices = Table(
     Column("seller_key", Text, nullable=False),
     Column("series_number", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
     Column("period", Text, nullable=False, index=True),
     Column("adjusted_period", Text, nullable=False),
     Column("status", Text, nullable=False, index=True),
@@ -260,6 +260,14 @@ invoice_lines = Table(
     Column("unit", Text, nullable=False),
     Column("amount_minor", MinorUnits, nullable=False),
     _revision(),
+)
+
+# What a document says beside its rows (domain/particulars.py), as JSON. Frozen by triggers.
+invoice_particulars = Table(
+    "invoice_particulars",
+    metadata,
+    Column("invoice_id", Text, ForeignKey("invoices.invoice_id"), primary_key=True),
+    Column("content", Text, nullable=False),
 )
 
 # Which service a SKU earned for when it was last billed: notes and refunds post by it after the SKU left the catalog.
@@ -578,6 +586,170 @@ api_keys = Table(
     Column("secret_hash", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant, nullable=True),
+    Column("account_id", Text, nullable=False),  # the only one it reaches; empty: all
+    Column("previous_hash", Text, nullable=False),  # of the secret before the last rotation
+    Column("previous_until", Instant, nullable=True),
+    Column("last_used_at", Instant, nullable=True),
+)
+
+# Each request of the public API to change something. Written in the transaction of its first change; `status` is 0 until answered.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("asked_at", Instant, nullable=False, index=True),
+    Column("key_id", Text, nullable=False),
+    Column("key_name", Text, nullable=False),
+    Column("account_id", Text, nullable=False, index=True),  # empty where it is about no single account
+    Column("action", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
+    CheckConstraint("outcome IN ('committed', 'refused', 'failed')", name="outcome"),
+)
+
+# Answers of requests that may come again, for some days.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("idempotency_key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("claimed_at", Instant, nullable=False, index=True),
+    CheckConstraint("state IN ('in_flight', 'answered', 'unknown')", name="state"),
+)
+
+# Where customers have events posted to. Secrets are derived from the server's key, and not here.
+webhook_subscriptions = Table(
+    "webhook_subscriptions",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False, index=True),  # empty: of everything
+    Column("url", Text, nullable=False),
+    Column("event_types", Text, nullable=False),  # separated by spaces
+    Column("is_active", Boolean, nullable=False),
+    Column("secret_version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+# Each event of the outbox on its way to each receiver that wants it.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("subscription_id", Text, ForeignKey("webhook_subscriptions.subscription_id"), primary_key=True),
+    Column("event_id", Text, ForeignKey("outbox.event_id"), primary_key=True),
+    Column("status", Text, nullable=False, index=True),
+    Column("tries", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("delivered_at", Instant, nullable=True),
+    CheckConstraint("status IN ('pending', 'delivered', 'given_up')", name="status"),
+)
+
+# What was agreed with an account about debt. An account without a row has none of it.
+debt_terms = Table(
+    "debt_terms",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("grace_days", Integer, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("credit_limit_minor", MinorUnits, nullable=True),  # of open documents and the running month together
+    Column("prepaid_minimum_minor", MinorUnits, nullable=True),  # set: the account pays before; below it a reminder goes out
+    Column("actor", Text, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _revision(),
+)
+
+# Claims that their customers say are wrong, while somebody looks. lifted_at is an instant, or empty.
+claim_holds = Table(
+    "claim_holds",
+    metadata,
+    Column("invoice_id", Text, ForeignKey("invoices.invoice_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("placed_at", Instant, nullable=False),
+    Column("lifted_at", Text, nullable=False),
+    _revision(),
+)
+
+# Promises to pay. Whether one is kept follows from the ledger. withdrawn_at is an instant, or empty.
+promises = Table(
+    "promises",
+    metadata,
+    Column("promise_id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("currency_code", Text, nullable=False),
+    Column("amount_minor", MinorUnits, nullable=False),
+    Column("promised_for", Date, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("withdrawn_at", Text, nullable=False),
+    _revision(),
+)
+
+# Append only: the steps of dunning, each once for an account, the due date its clock started at, and a round.
+dunning_steps = Table(
+    "dunning_steps",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("anchor_date", Date, primary_key=True),  # the earliest unpaid due date
+    Column("round", Integer, primary_key=True),  # promises that ended before
+    Column("state", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("policy", Text, nullable=False),
+    Column("policy_hash", Text, nullable=False),
+    Column("days_overdue", Integer, nullable=False),
+    Column("currency_code", Text, nullable=False),
+    Column("amount_minor", MinorUnits, nullable=False),  # overdue at that moment
+    Column("invoice_numbers", Text, nullable=False),  # separated by spaces
+    Column("taken_at", Instant, nullable=False),
+    _revision(),
+)
+
+# Why an account may start nothing new. lifted_at is an instant, or empty while it lasts.
+restrictions = Table(
+    "restrictions",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("cause", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since_at", Instant, nullable=False),
+    Column("lifted_at", Text, nullable=False),
+    _revision(),
+    CheckConstraint("cause IN ('overdue', 'credit_limit', 'prepaid')", name="cause"),
+)
+
+# Mails to customers as they were written, with the decision that asks for them. sent_at is an instant, or empty.
+mails = Table(
+    "mails",
+    metadata,
+    Column("mail_id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("template", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("about", Text, nullable=False),  # what makes it obsolete when it ends: an anchor, a restriction's cause
+    Column("recipients", Text, nullable=False),  # separated by spaces
+    Column("subject", Text, nullable=False),
+    Column("plain_body", Text, nullable=False),
+    Column("html_body", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("tries", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("sent_at", Text, nullable=False),
+    _revision(),
+    CheckConstraint("status IN ('pending', 'sent', 'withdrawn', 'given_up')", name="status"),
 )
 
 # Append only: what the antifraud decided about an account, and from what (findings: a JSON list). Numbers count from 1 within it.

@@ -25,6 +25,14 @@ _GZIP = 31  # zlib's window bits for a gzip header
 _UNPACKED_AT_ONCE = 1 << 20
 
 
+def _object_of(body: bytes) -> bytes:
+    """The body, which looks like one JSON object: who sends something else under this type sends it to the wrong place."""
+    text = body.strip(b" \t\r\n")
+    if not (text.startswith(b"{") and text.endswith(b"}")):
+        raise NotOneLineError("the body is not a JSON object")
+    return text
+
+
 def unpack(body: bytes, encoding: str, *, limit: int) -> bytes:
     """The body without its Content-Encoding.
 
@@ -55,7 +63,7 @@ def lines_of(body: bytes, content_type: str, headers: Mapping[str, str]) -> byte
         if media_type == BATCH:
             return lines_of_array(body.removeprefix(_BYTE_ORDER_MARK))
         if media_type == STRUCTURED:
-            return line_of_object(body.removeprefix(_BYTE_ORDER_MARK))
+            return line_of_object(_object_of(body.removeprefix(_BYTE_ORDER_MARK)))
         if f"{_ATTRIBUTE_PREFIX}specversion" in headers and media_type in (JSON, ""):
             return _binary(body, headers)
     except NotOneLineError as error:

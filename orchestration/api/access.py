@@ -1,4 +1,4 @@
-"""What an API key allows, asked of the control store and remembered for a few seconds.
+"""What an API key or access token allows, asked of the control store and remembered for a few seconds.
 
 The door asks for each request; the store would not keep up, and a producer must not notice when it is busy.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from control.bootstrap import Control
-from control.services.api_keys import recognise
+from control.services.oauth import grant_of
 from ingestion.door.app import Access
 
 # A revoked key is refused after this at the latest.
@@ -19,12 +21,17 @@ REMEMBERED_SECONDS = 5.0
 _REMEMBERED_KEYS = 10_000
 
 
-class KeyAccess:
-    """Decides for one scope. Call it with the text of a key."""
+def _wall() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, control: Control, scope: str) -> None:
+
+class KeyAccess:
+    """Decides for one scope. Call it with the text of a key or access token."""
+
+    def __init__(self, control: Control, scope: str, *, clock: Callable[[], datetime] = _wall) -> None:
         self._control = control
         self._scope = scope
+        self._clock = clock
         self._known: dict[bytes, tuple[float, Access]] = {}
 
     async def __call__(self, token: str) -> Access:
@@ -40,7 +47,7 @@ class KeyAccess:
         return access
 
     def _ask(self, token: str) -> Access:
-        key = recognise(self._control, token)
-        if key is None or key.revoked_at is not None:
+        grant = grant_of(self._control, token, now=self._clock())
+        if grant is None:
             return Access.UNKNOWN
-        return Access.GRANTED if key.allows(self._scope) else Access.FORBIDDEN
+        return Access.GRANTED if self._scope in grant.scopes else Access.FORBIDDEN

@@ -1,7 +1,7 @@
 """The application that `meterhouse up` serves (see __main__.py).
 
 It owns what is opened and closed with the server. What a route does is in ingestion/door, in webhooks.py and, for the public API,
-in control.
+in v1/.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from control.bootstrap import open_control
+from control.bootstrap import Gateways, open_control
 from control.domain.api_keys import EVENTS_WRITE
 from control.settings import load_control_settings
 from ingestion.door.app import Door
@@ -22,12 +22,13 @@ from ingestion.door.spool import Spool
 from ingestion.sources import frames
 from orchestration.api import HEALTH_PATH
 from orchestration.api.access import KeyAccess
+from orchestration.api.v1.mount import mount, serving
 from orchestration.api.webhooks import Webhooks
 from orchestration.deployment import Deployment
 from warehouse.settings import load_settings
 
 
-def create_app(deployment: Deployment | None = None) -> FastAPI:
+def create_app(deployment: Deployment | None = None, *, gateways: Gateways | None = None) -> FastAPI:
     """The application of a deployment; default: of the environment. Nothing is opened before it starts."""
     here = deployment or Deployment(settings=load_settings(), control_settings=load_control_settings())
 
@@ -36,18 +37,20 @@ def create_app(deployment: Deployment | None = None) -> FastAPI:
         settings = here.settings
         spool = Spool(frames.folder(settings.home), limit_bytes=settings.spool_limit_bytes)
         try:
-            with open_control(settings, here.control_settings) as control:
-                door = Door(spool, KeyAccess(control, EVENTS_WRITE), body_limit_bytes=settings.request_limit_bytes)
+            with open_control(settings, here.control_settings, gateways=gateways) as control:
+                door = Door(spool, KeyAccess(control, EVENTS_WRITE, clock=settings.now), body_limit_bytes=settings.request_limit_bytes)
                 webhooks = Webhooks(control, now=settings.now)
                 app.router.routes.extend([*door.routes, *webhooks.routes])
-                yield
+                async with serving(app, settings, control):
+                    yield
                 await webhooks.close()
         finally:
             spool.close()
 
-    app = FastAPI(title="Meterhouse", lifespan=opened, openapi_url=None)
+    app = FastAPI(title="Meterhouse", lifespan=opened, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(HTTPException, _explained)
-    app.add_api_route(HEALTH_PATH, _healthy, methods=["GET"])
+    app.add_api_route(HEALTH_PATH, _healthy, methods=["GET"], include_in_schema=False)
+    mount(app)
     return app
 
 

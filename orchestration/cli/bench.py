@@ -11,6 +11,7 @@ import typer
 
 from orchestration.cli.arguments import deployment
 from orchestration.cli.output import Format, FormatOption, emit
+from warehouse.errors import RefusedError
 
 if TYPE_CHECKING:
     from benchmarks.figures import Figure
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 SLICE_EVENTS = 500_000
 FULL_SLICE_EVENTS = 13_900_000
 HISTORY_EVENTS = 100_000_000
+KAFKA_EVENTS = 2_000_000
+HTTP_SECONDS = 60.0
+FAULT_SEEDS = 50
+FAULT_EVENTS = 1_200
 IDENTITIES = [10_000_000, 100_000_000]
 
 EventsOption = Annotated[
@@ -120,6 +125,50 @@ def reads(
     here = deployment().settings
     found = bench_reads(here, events=events, history=history, question="page" if page else "account", tell=_tell, again=again, keep=keep)
     _print(figures(found), (), output)
+
+
+@bench.command("kafka")
+def kafka(
+    *,
+    events: Annotated[int, typer.Option("--events", min=1000, help="Messages, one event each.")] = KAFKA_EVENTS,
+    output: FormatOption = None,
+) -> None:
+    """Kafka to raw, beside the same lines from a file. Without METERHOUSE_KAFKA_BROKERS: from a broker in memory."""
+    from benchmarks.kafka_rate import bench_kafka, figures
+
+    _print(figures(bench_kafka(deployment().settings, events=events)), (), output)
+
+
+@bench.command("http")
+def http(
+    *,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="How long producers send.")] = HTTP_SECONDS,
+    output: FormatOption = None,
+) -> None:
+    """Events through the HTTP door to raw, beside the same lines from a file."""
+    from benchmarks.http_rate import bench_http, figures
+
+    _print(figures(bench_http(deployment().settings, seconds=seconds)), (), output)
+
+
+@bench.command("faults")
+def faults(
+    *,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many schedules.")] = FAULT_SEEDS,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the first; the others follow it.")] = 1,
+    events: Annotated[int, typer.Option("--events", min=600, help="Lines of each deployment.")] = FAULT_EVENTS,
+    output: FormatOption = None,
+) -> None:
+    """Kill commands, warehouse, checks and Dagster runs at seeded moments of a tick, and compare with an undisturbed run.
+
+    It touches nothing of this deployment. Exit code 1 where a schedule ended wrong; its seed plays it again.
+    """
+    from benchmarks.faults import FAULT_COLUMNS, bench_faults
+
+    found = bench_faults(seeds=seeds, seed=seed, events=events, tell=_tell)
+    emit(found.rows(), FAULT_COLUMNS, output)
+    if found.failures:
+        raise RefusedError(f"{len(found.failures)} schedules ended wrong; {found.failures[0]}")
 
 
 @bench.command("peers")

@@ -1,4 +1,4 @@
-"""`run`, `rebuild`, `preflight`, `close`, `push`, `invoice list|show`, `explain`."""
+"""`run`, `rebuild`, `preflight`, `close`, `push`, `invoice list|show` (pdf and xml are in documents.py), `explain`."""
 # ruff: noqa: PLC0415 - what a verb needs is imported when it runs: `meterhouse sql` must not wait for Dagster
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestration import invoices
+from orchestration.cli import documents
 from orchestration.cli.arguments import AsOf, OptionalPeriod, Period, deployment, parse_instant
 from orchestration.cli.output import Format, FormatOption, default_format, emit, table
 from orchestration.quality.gate import open_gate
@@ -53,6 +54,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Documents, drafts included.", no_args_is_help=True)
     group.command("list")(list_invoices)
     group.command("show")(show)
+    documents.add_to(group)
     app.add_typer(group, name="invoice")
     app.command("explain")(explain)
 

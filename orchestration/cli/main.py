@@ -23,6 +23,7 @@ from orchestration.cli import (
     bench,
     billing,
     catalog,
+    debt,
     demo,
     fraud,
     jobs,
@@ -50,8 +51,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, fraud, ledger, jobs, keys, kafka, backup,
-    bench,
+    demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, debt, fraud, ledger, jobs, keys, kafka,
+    backup, bench,
 ):  # fmt: skip
     module.register(app)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 
 from tests.command_line import Home, fingerprints
 
@@ -115,6 +116,13 @@ def test_a_draft_is_shown_by_its_id_with_lines_that_add_up(story: Story) -> None
     cents = [round(float(line["amount"]) * 10_000) for line in shown["lines"]]
     assert sum(cents) == round(float(draft["subtotal_amount"]) * 10_000)
     assert shown | {"lines": None} == draft | {"lines": None}
+
+
+def test_a_draft_is_printed_as_one(story: Story, tmp_path: Path) -> None:
+    file = tmp_path / "draft.pdf"
+    (written,) = story.home.rows("invoice", "pdf", story.drafts[0]["invoice_id"], "--out", str(file))
+    assert (written["invoice_number"], written["message"]) == ("", "the draft has no e-invoice: it is not issued yet")
+    assert "DRAFT" in PdfReader(file).pages[0].extract_text()
 
 
 def test_sql_runs_as_the_analyst_who_may_not_write_or_see_raw_events(story: Story) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from pypdf import PdfReader
 
 from control.bootstrap import open_control
+from control.documents.einvoice import Syntax, problems_of
 from control.services.payment_methods import save_card
 from control.settings import ControlSettings
 from control.testing.stripe_server import StripeServer
@@ -16,6 +18,12 @@ from tests.command_line import Home, fingerprints
 from tests.conftest import make_settings
 
 PERIOD = "2026-01"
+SELLER = {
+    "METERHOUSE_SELLER_LEGAL_NAME": "Cloud AG",
+    "METERHOUSE_SELLER_ADDRESS": "Hauptstrasse 1",
+    "METERHOUSE_SELLER_COUNTRY": "DE",
+    "METERHOUSE_SELLER_TAX_ID": "DE136695976",
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder: Path = tmp_path_factory.mktemp("close")
     with StripeServer() as gateway:
         settings = {"STRIPE_API_KEY": "sk_test_local", "STRIPE_API_BASE": gateway.url, "METERHOUSE_NOW": "2026-02-03T00:00:00Z"}
-        home = Home(folder / "home", settings)
+        home = Home(folder / "home", settings | SELLER)
         try:
             home.rows("warehouse", "start")
             (generated,) = home.rows("generate", "--events", "2000", "--seed", "3", "--accounts", "2", "--out", str(folder / "cloud"))
@@ -69,6 +77,17 @@ def test_a_month_is_issued_once_charged_once_and_stays_as_it_is(home: Home) -> N
     assert [row["paid_amount"] for row in paid] == [row["total_amount"] for row in issued]
     assert home.rows("push") == [], "what is paid is not sent again"
     assert home.rows("invoice", "list", PERIOD) == paid
+
+
+def test_an_issued_document_is_written_as_pdf_and_as_e_invoice(home: Home, tmp_path: Path) -> None:
+    file, e_invoice = tmp_path / "invoice.pdf", tmp_path / "invoice.xml"
+    (written,) = home.rows("invoice", "pdf", "INV-000001", "--out", str(file))
+    assert (written["e_invoice"], written["message"]) == ("factur-x", "")
+    page = "".join(page.extract_text() for page in PdfReader(file).pages)
+    assert "Usage · " in page, "a line has its SKU's name, and the id beneath"
+    (written,) = home.rows("invoice", "xml", "INV-000001", "--out", str(e_invoice), "--syntax", "ubl")
+    assert written["bytes"] == e_invoice.stat().st_size
+    assert problems_of(e_invoice.read_bytes(), Syntax.UBL) == []
 
 
 def test_a_backup_brings_all_of_it_to_another_home(home: Home, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 Who is taken out stays as a row that says so: otherwise the warehouse would never hear of it. On the way back those rows go.
 
 Revision ID: 0007
-Revises: 0005
+Revises: 0003
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from alembic import op
 from control.errors import StoreError
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""A deployment with two customers behind the public API, in this process, and clients of it."""
