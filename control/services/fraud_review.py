@@ -13,7 +13,9 @@ from control.bootstrap import Control
 from control.domain.fraud import Action, Decision, Finding, Review, Verdict, standing
 from control.domain.lifecycle import AccountState
 from control.services.fraud import ACTOR, policy_of, reasons, suspend, tell
+from control.services.restrictions import lift
 from control.store import fraud, lifecycle
+from control.store.agreements import FRAUD
 from warehouse.errors import RefusedError
 
 # What waits for a person. A challenge ends by itself.
@@ -87,6 +89,7 @@ def release(control: Control, account_id: str, *, reason: str, actor: str, now: 
     def work(connection: Connection) -> list[Decision]:
         ended = _review(connection, account_id, Verdict.RELEASED, reason=reason.strip(), actor=actor, now=now)
         if ended:
+            lift(connection, account_id, FRAUD, reason=reason.strip(), now=now)
             _let_go_on(connection, account_id, reason=reason.strip(), actor=actor, now=now)
             tell(connection, ended[-1], "fraud.released", now=now)
         return ended

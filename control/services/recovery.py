@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from control.bootstrap import Control
 from control.domain.dunning import Decision
 from control.domain.lifecycle import AccountState
+from control.services import fraud
 from control.services.looks import ABOUT_OVERDUE, ABOUT_RECOVERY, DUNNING, RESOLUTION, Look, Taken, about_of, line_of
 from control.services.mail import write_mail
 from control.services.restrictions import letter, lift
@@ -69,6 +70,7 @@ def lift_overdue(connection: Connection, control: Control, look: Look, *, now: d
     if was_suspended:
         to = AccountState.PAST_DUE if decision.anchor else AccountState.ACTIVE
         lifecycle.move(connection, account_id, to, reason=why, actor=DUNNING, now=now)
+        fraud.enforce(connection, account_id, now=now)
         lines.append(line_of(look, account_id, "resume"))
     was_restricted = decision.lifts_restriction and lift(connection, account_id, OVERDUE, reason=why, now=now)
     if was_restricted:
