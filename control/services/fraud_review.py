@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from control.bootstrap import Control
-from control.domain.fraud import Action, Decision, Finding, Review, Verdict, standing
+from control.domain.fraud import Action, Decision, Review, Verdict, standing
 from control.domain.lifecycle import AccountState
 from control.services.fraud import ACTOR, policy_of, reasons, suspend, tell
 from control.services.restrictions import lift
@@ -112,14 +111,6 @@ def confirm(control: Control, account_id: str, *, reason: str, actor: str, now: 
         return ended
 
     return control.store.transact(work)
-
-
-def counted(findings: Sequence[Finding]) -> list[dict[str, object]]:
-    """Findings as rows for people."""
-    return [
-        {"rule": finding.rule, "version": finding.version, "score": finding.score, "reason": finding.reason, "inputs": finding.inputs}
-        for finding in findings
-    ]
 
 
 def _review(connection: Connection, account_id: str, verdict: Verdict, *, reason: str, actor: str, now: datetime) -> list[Decision]:
