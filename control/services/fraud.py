@@ -20,7 +20,9 @@ from control.domain.fraud import Action, Assessment, Cause, Decision, Finding, K
 from control.domain.lifecycle import AccountState, may_move
 from control.fraud.policy import FraudPolicy, load_policy
 from control.fraud.rules import Place, by_account, run_all, run_on_control
+from control.services.restrictions import impose
 from control.store import fraud, lifecycle, outbox
+from control.store.agreements import FRAUD
 from control.store.fraud import CardAttempt
 from control.store.outbox import Message
 from warehouse.errors import RefusedError
@@ -192,9 +194,9 @@ def is_suspended(connection: Connection, account_id: str) -> bool:
 
 
 def enforce(connection: Connection, account_id: str, *, now: datetime) -> None:
-    """Suspend an account that is to be suspended and could not be before, such as one that was not active yet."""
+    """Suspend an account that the antifraud wants suspended and that somebody else just let begin or go on."""
     if is_suspended(connection, account_id):
-        suspend(connection, account_id, reason="held for suspected fraud before it began", now=now)
+        suspend(connection, account_id, reason="it is held for fraud", now=now)
 
 
 def suspend(connection: Connection, account_id: str, *, reason: str, now: datetime) -> None:
@@ -204,7 +206,7 @@ def suspend(connection: Connection, account_id: str, *, reason: str, now: dateti
 
 
 def tell(connection: Connection, decision: Decision, event_type: str, *, now: datetime) -> None:
-    """Publish what became of an account: the cloud's services follow `fraud.limit` and `fraud.released`."""
+    """Publish what was decided about an account."""
     data = {
         "account_id": decision.account_id,
         "number": decision.number,
@@ -223,6 +225,8 @@ def reasons(findings: Sequence[Finding]) -> str:
 def _act(connection: Connection, decision: Decision, state: AccountState, *, now: datetime) -> None:
     if decision.action is Action.SUSPEND and state is not AccountState.SUSPENDED:
         suspend(connection, decision.account_id, reason=f"suspected fraud: {reasons(decision.findings)}", now=now)
+    if decision.action is Action.LIMIT:
+        impose(connection, decision.account_id, FRAUD, reason=f"suspected fraud: {reasons(decision.findings)}", now=now)
     tell(connection, decision, f"fraud.{decision.action}", now=now)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,10 +9,12 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from control.bootstrap import Control
-from control.domain.fraud import Action, Decision, Finding, Review, Verdict, standing
+from control.domain.fraud import Action, Decision, Review, Verdict, standing
 from control.domain.lifecycle import AccountState
 from control.services.fraud import ACTOR, policy_of, reasons, suspend, tell
+from control.services.restrictions import lift
 from control.store import fraud, lifecycle
+from control.store.agreements import FRAUD
 from warehouse.errors import RefusedError
 
 # What waits for a person. A challenge ends by itself.
@@ -41,8 +42,8 @@ def queue(control: Control) -> list[QueueItem]:
     """The accounts that wait for a person: the hardest action first, then who waits longest."""
     with control.store.reading() as connection:
         waiting: dict[str, list[Decision]] = {}
-        for decision in fraud.decisions(connection):
-            if decision.review is None and decision.action in _WAITS:
+        for decision in fraud.decisions(connection, only_open=True):
+            if decision.action in _WAITS:
                 waiting.setdefault(decision.account_id, []).append(decision)
         states = {account_id: lifecycle.load(connection, account_id).state for account_id in waiting}
     items = [
@@ -87,6 +88,7 @@ def release(control: Control, account_id: str, *, reason: str, actor: str, now: 
     def work(connection: Connection) -> list[Decision]:
         ended = _review(connection, account_id, Verdict.RELEASED, reason=reason.strip(), actor=actor, now=now)
         if ended:
+            lift(connection, account_id, FRAUD, reason=reason.strip(), now=now)
             _let_go_on(connection, account_id, reason=reason.strip(), actor=actor, now=now)
             tell(connection, ended[-1], "fraud.released", now=now)
         return ended
@@ -109,14 +111,6 @@ def confirm(control: Control, account_id: str, *, reason: str, actor: str, now: 
         return ended
 
     return control.store.transact(work)
-
-
-def counted(findings: Sequence[Finding]) -> list[dict[str, object]]:
-    """Findings as rows for people."""
-    return [
-        {"rule": finding.rule, "version": finding.version, "score": finding.score, "reason": finding.reason, "inputs": finding.inputs}
-        for finding in findings
-    ]
 
 
 def _review(connection: Connection, account_id: str, verdict: Verdict, *, reason: str, actor: str, now: datetime) -> list[Decision]:

@@ -17,7 +17,7 @@ from control.ports import BindingRequest, Declined, PaymentGateway, Refused, Sav
 from control.services.customers import ensure_customer, load_account, short_hash, with_new_key_after_fault
 from control.services.fraud import check_may_bind, new_attempt_id, screen_card
 from control.store import outbox, payments
-from control.store.fraud import CardAttempt
+from control.store.fraud import CardAttempt, add_attempt
 from control.store.outbox import Message
 from control.store.payments import GatewayCustomer
 from control.store.tables import gateway_customers, payment_methods
@@ -193,6 +193,8 @@ def keep(connection: Connection, account_id: str, gateway: str, card: SavedCard,
         connection.execute(insert(payment_methods), key | values | {"reminded_for": "", "saved_at": now})
     else:
         connection.execute(update(payment_methods).where(*mine).values(values))
+    attempt = CardAttempt(attempt_id=attempt_id_of(gateway, card), account_id=account_id, gateway=gateway, tried_at=now, card=card)
+    add_attempt(connection, attempt)
     _make_default(connection, account_id, gateway, card)
 
 

@@ -16,7 +16,7 @@ from control.store import revisions
 from control.store.tables import claim_holds, debt_terms, invoices, promises, restrictions
 
 # Causes of a restriction.
-OVERDUE, CREDIT_LIMIT, PREPAID = "overdue", "credit_limit", "prepaid"
+OVERDUE, CREDIT_LIMIT, PREPAID, FRAUD = "overdue", "credit_limit", "prepaid", "fraud"
 
 
 @dataclass(frozen=True, kw_only=True)

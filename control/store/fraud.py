@@ -101,13 +101,15 @@ def add_verdict(connection: Connection, decision: Decision, review: Review) -> N
     connection.execute(insert(fraud_verdicts), row)
 
 
-def decisions(connection: Connection, account_ids: Iterable[str] | None = None) -> list[Decision]:
-    """Decisions of some accounts, or of all, each account's oldest first."""
+def decisions(connection: Connection, account_ids: Iterable[str] | None = None, *, only_open: bool = False) -> list[Decision]:
+    """Decisions of some accounts, or of all, each account's oldest first; if asked, only those without a verdict."""
     wanted = select(
         fraud_decisions, fraud_verdicts.c.verdict, fraud_verdicts.c.reason, fraud_verdicts.c.actor, fraud_verdicts.c.given_at
     ).outerjoin(fraud_verdicts, _KEY)
     if account_ids is not None:
         wanted = wanted.where(fraud_decisions.c.account_id.in_(list(account_ids)))
+    if only_open:
+        wanted = wanted.where(fraud_verdicts.c.verdict.is_(None))
     rows = connection.execute(wanted.order_by(fraud_decisions.c.account_id, fraud_decisions.c.number))
     return [_decision(row) for row in rows]
 

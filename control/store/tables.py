@@ -726,7 +726,7 @@ restrictions = Table(
     Column("since_at", Instant, nullable=False),
     Column("lifted_at", Text, nullable=False),
     _revision(),
-    CheckConstraint("cause IN ('overdue', 'credit_limit', 'prepaid')", name="cause"),
+    CheckConstraint("cause IN ('overdue', 'credit_limit', 'prepaid', 'fraud')", name="cause"),
 )
 
 # Mails to customers as they were written, with the decision that asks for them. sent_at is an instant, or empty.

@@ -23,7 +23,10 @@ from control.services.fraud_review import queue, release, show
 from control.services.publish import publish
 from control.testing.fraud_simulation import Behaviour, Figures, populate, simulate
 from control.testing.fraud_simulation.population import START
+from orchestration.deployment import Deployment
 from orchestration.fraud_simulation import make_rated_tables
+from orchestration.jobs import fraud_scan
+from orchestration.jobs.job import JobRun
 from tests.conftest import make_settings
 from tests.control_bench.stores import fresh_sqlite, opened
 from warehouse.client import connect
@@ -82,6 +85,16 @@ def test_a_released_account_is_not_held_again_by_the_next_scan(played: Played) -
         release(played.control, item.account_id, reason="looked at", actor="ada", now=END)
     assert scan(played.control, played.client, played.settings, as_of=END, now=END).decisions == ()
     assert all(show(played.control, item.account_id)[0] is Action.ALLOW for item in waiting)
+
+
+def test_the_job_reports_what_it_saw_and_repeating_it_decides_nothing(played: Played) -> None:
+    here = Deployment(settings=played.settings, control_settings=played.control.settings)
+    run = JobRun(deployment=here, control=played.control, client=played.client, now=END)
+    fraud_scan.report(run)
+    again = fraud_scan.report(run)
+    assert (again.figures["policy_version"], again.figures["decisions"], again.findings) == (POLICY.version, 0, [])
+    assert int(again.figures["accounts_named"]) > 0
+    assert any(name.startswith("hits_of_") for name in again.figures)
 
 
 def test_rules_of_the_warehouse_look_at_nothing_after_their_as_of(played: Played) -> None:

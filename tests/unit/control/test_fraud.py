@@ -21,10 +21,13 @@ from control.services.follow import follow_dispute
 from control.services.fraud import decide, known_accounts, screen_card
 from control.services.fraud_review import confirm, queue, release, show
 from control.services.lifecycle import account_history, move_account, resume, show_account
+from control.services.looks import DUNNING
 from control.services.payment_methods import keep, save_card, start_binding
 from control.services.push import push
+from control.services.recovery import recover
 from control.services.register import Registration, Trial, register
 from control.store import fraud
+from control.store.agreements import FRAUD, active_restrictions
 from control.store.fraud import CardAttempt
 from control.store.tables import card_attempts, outbox, payments
 from tests.contract.fake_gateway import DECLINES_WHEN_SAVED, PAYS, FakeGateway
@@ -152,6 +155,27 @@ def test_who_paid_invoices_is_reviewed_at_most(control: Control) -> None:
     given_invoices(control, a_draft(), a_draft(period="2026-02"))
     push(control, now=NOW)
     assert decided(control, *STRONG) is Action.REVIEW
+
+
+def test_a_limit_is_a_restriction_that_a_release_lifts(control: Control) -> None:
+    given_account_with_card(control)
+    assert decided(control, a_finding(score=100)) is Action.LIMIT
+    with control.store.reading() as connection:
+        assert active_restrictions(connection, "acc-1") == {"acc-1": {FRAUD: "suspected fraud: because of gpu_burst"}}
+    assert state(control) is AccountState.ACTIVE
+    release(control, "acc-1", reason="honest", **WHO)
+    with control.store.reading() as connection:
+        assert active_restrictions(connection, "acc-1") == {}
+
+
+def test_an_account_that_paid_its_debt_stays_suspended_for_fraud(control: Control) -> None:
+    given_account_with_card(control)
+    move_account(control, "acc-1", AccountState.SUSPENDED, reason="owes", actor=DUNNING, now=NOW)
+    decided(control, *STRONG)
+    recover(control, now=NOW)
+    assert state(control) is AccountState.SUSPENDED
+    release(control, "acc-1", reason="honest", **WHO)
+    assert state(control) is AccountState.ACTIVE
 
 
 def test_a_challenge_ends_by_itself_and_waits_for_nobody(control: Control) -> None:

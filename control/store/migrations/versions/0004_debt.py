@@ -76,7 +76,7 @@ def upgrade() -> None:
     _create(
         "restrictions",
         *(_text("account_id"), _text("cause"), _integer("number"), _text("reason"), _text("since_at"), _text("lifted_at")),
-        sa.CheckConstraint("cause IN ('overdue', 'credit_limit', 'prepaid')", name="ck_restrictions_cause"),
+        sa.CheckConstraint("cause IN ('overdue', 'credit_limit', 'prepaid', 'fraud')", name="ck_restrictions_cause"),
         key=("account_id", "cause", "number"),
     )
     _create(
