@@ -1,7 +1,8 @@
 """Month-to-date breakdowns through the public API: HTTP, key, rate limit and JSON included, with 20 k accounts in the warehouse.
 
-A generated month of a cloud is loaded and billed by the commands a user runs. Then the API, a process of its own, is asked for
-breakdowns of accounts by chance, by the clock: latency counts from when a request was due, as in reads.py.
+The product makes its tables by billing a small month. The server fills the charges of all other accounts in: a row a day for
+each resource of each account, as the models store them. Then the API, a process of its own, is asked for breakdowns of accounts
+by chance, by the clock: latency counts from when a request was due, as in reads.py.
 """
 
 from __future__ import annotations
@@ -24,17 +25,22 @@ from urllib.parse import urlencode
 
 from benchmarks.figures import BenchmarkError, Figure, Tell, percentile
 from benchmarks.ground import Ground, ground
+from control.domain.accounts import AccountRow
+from control.services.accounts import upsert_accounts
 from control.services.api_keys import create_key
 from orchestration.api import HEALTH_PATH
 from orchestration.session import open_warehouse
 from warehouse.settings import Settings
 
 ACCOUNTS = 20_000
-EVENTS = 1_000_000
-REQUESTS_A_SECOND = 20
-SECONDS = 30.0
+RESOURCES = 10  # of each account
+DAYS = 28
+_SEED_EVENTS, _SEED_ACCOUNTS = 2_000, 20
+REQUESTS_A_SECOND = 10
+SECONDS = 20.0
 WANTED_MILLISECONDS = 100.0
 _CLIENTS = 8
+_MONTH = "2026-03-01"
 _START_SECONDS = 60.0
 # What is asked of each account: its cost by SKU, by day and service, and its hundred first resources.
 QUESTIONS = {
@@ -69,10 +75,8 @@ class ApiFigures:
         return [*rows, *(Figure(name=name, value=value, unit=name.split()[0]) for name, value in counts.items())]
 
 
-def bench_api(
-    settings: Settings, *, accounts: int = ACCOUNTS, events: int = EVENTS, seconds: float = SECONDS, tell: Tell, keep: bool = False
-) -> ApiFigures:
-    """Ask on a month of so many accounts and events.
+def bench_api(settings: Settings, *, accounts: int = ACCOUNTS, seconds: float = SECONDS, tell: Tell, keep: bool = False) -> ApiFigures:
+    """Ask on a month of so many accounts.
 
     Raises:
         BenchmarkError: a request was not answered 200, or an account with charges has no cost.
@@ -80,26 +84,68 @@ def bench_api(
     """
     with ground(settings, keep=keep) as here, open_warehouse(here.deployment):
         given = here.settings.home / "generated"
-        here.command("generate", "--events", str(events), "--seed", "1", "--accounts", str(accounts), "--out", str(given))
+        here.command("generate", "--events", str(_SEED_EVENTS), "--seed", "1", "--accounts", str(_SEED_ACCOUNTS), "--out", str(given))
         here.apply_catalog(given / "catalog")
         here.command("ingest", str(given / "events"))
-        tell(f"{events:,} events of {accounts:,} accounts are loaded")
         here.command("run")
-        here.settle()
-        tell("they are billed")
         with here.deployment.control() as control:
+            rows = [AccountRow(account_id=_account(number), name="A", currency_code="USD", country_code="DE") for number in range(accounts)]
+            upsert_accounts(control, rows)
             _, key = create_key(control, "benchmark", scopes=["usage:read"], now=here.settings.now())
+        _fill(here, accounts)
+        here.settle()
+        tell(f"{accounts:,} accounts have a month of charges")
         return _asked(here, key, seconds=seconds)
 
 
-def _asked(here: Ground, key: str, *, seconds: float) -> ApiFigures:
-    charges = f"{here.settings.database('rating')}.charges_daily"
+def _account(number: int) -> str:
+    return f"bench-{number:06d}"
+
+
+def _fill(here: Ground, accounts: int) -> None:
+    """A month of charges of every account, in the table that the view shows the newest versions of."""
     with here.deployment.warehouse() as client:
-        month, rows = client.query(f"SELECT formatDateTime(max(charge_date), '%Y-%m-01T00:00:00Z'), count() FROM {charges}").result_rows[0]
-        known = [row[0] for row in client.query(f"SELECT DISTINCT account_id FROM {charges} ORDER BY account_id").result_rows]
+        client.command(
+            f"""
+            INSERT INTO {here.settings.database("rating")}.charges_daily_versions
+            (account_id, project_id, resource_id, region, sku_id, service, charge_date, charge_type, price_id, currency_code,
+             quantity, unit, list_amount_unrounded, amount_unrounded, _version, _is_deleted)
+            SELECT
+                concat('bench-', leftPad(toString(intDiv(number, {RESOURCES})), 6, '0')),
+                concat('project-', toString(number % 3)),
+                concat('resource-', toString(number)),
+                'eu-north1',
+                concat('sku-', toString(number % {RESOURCES})),
+                concat('service-', toString(number % 4)),
+                day,
+                'usage',
+                concat('price-', toString(number % {RESOURCES})),
+                'USD',
+                toDecimal256(24, 12),
+                'hour',
+                toDecimal256('0.295', 32),
+                toDecimal256('0.265', 32),
+                1, 0
+            FROM numbers({accounts * RESOURCES})
+            ARRAY JOIN arrayMap(each -> toDate('{_MONTH}') + each, range({DAYS})) AS day
+            """
+        )
+
+
+def _asked(here: Ground, key: str, *, seconds: float) -> ApiFigures:
+    with here.deployment.warehouse() as client:
+        month = f"toDate('{_MONTH}') AND charge_date < toDate('{_MONTH}') + {DAYS}"
+        (rows,) = client.query(
+            f"SELECT count() FROM {here.settings.database('rating')}.charges_daily WHERE charge_date >= {month}"
+        ).result_rows[0]
+        found = client.query(
+            f"SELECT DISTINCT account_id FROM {here.settings.database('rating')}.charges_daily"
+            f" WHERE charge_date = '{_MONTH}' AND startsWith(account_id, 'bench-') ORDER BY account_id"
+        )
+    known = [row[0] for row in found.result_rows]
     random.Random(1).shuffle(known)  # noqa: S311 - the same order in each run
     with _served(here.settings) as port:
-        ask = _Asking(port, key, known, month)
+        ask = _Asking(port, key, known, f"{_MONTH}T00:00:00Z")
         milliseconds = {name: ask.through(question, seconds) for name, question in QUESTIONS.items()}
     return ApiFigures(accounts=len(known), rows=rows, milliseconds=milliseconds)
 
