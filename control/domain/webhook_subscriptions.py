@@ -34,8 +34,8 @@ class Subscription:
     created_at: datetime
 
     def wants(self, event_type: str, account_id: str) -> bool:
-        """Whether an event is for this receiver."""
-        if not self.is_active or self.account_id not in (WHOLE_DEPLOYMENT, account_id):
+        """Whether an event is for this receiver. One that is not active is sent it when it is again."""
+        if self.account_id not in (WHOLE_DEPLOYMENT, account_id):
             return False
         family = f"{event_type.partition('.')[0]}.*"
         return any(wanted in (ALL_TYPES, event_type, family) for wanted in self.event_types)
@@ -75,7 +75,7 @@ def checked_types(texts: Collection[str]) -> tuple[str, ...]:
     """
     wrong = [text for text in texts if not _TYPE.fullmatch(text)]
     if wrong or not texts:
-        raise InputError(f"name event types such as invoice.issued, account.* or *{f'; {wrong[0]!r} is none' if wrong else ''}")
+        raise InputError(f"name event types such as payment.succeeded, account.* or *{f'; {wrong[0]!r} is none' if wrong else ''}")
     return tuple(sorted(set(texts)))
 
 

@@ -114,7 +114,10 @@ def test_a_receiver_that_is_down_holds_up_no_other_and_one_that_rests_misses_not
     assert len(receiver.types()) == MAX_FAILURES
     webhooks.change_subscription(control, up.subscription_id, is_active=False)
     _move(control, "acc-1")
-    assert list_deliveries(control, up.subscription_id, limit=99)[0].status == "delivered"
+    assert deliver_webhooks(control, now=NOW, post=receiver) == 0
+    webhooks.change_subscription(control, up.subscription_id, is_active=True)
+    assert deliver_webhooks(control, now=NOW, post=receiver) == 2, "what happened while it rested"
+    assert {each.status for each in list_deliveries(control, up.subscription_id, limit=99)} == {"delivered"}
     webhooks.change_subscription(control, down.subscription_id, url="https://moved.example/", event_types=["account.*"])
     webhooks.unsubscribe(control, up.subscription_id)
     assert [each.url for each in webhooks.list_subscriptions(control, "acc-1")] == ["https://moved.example/"]
