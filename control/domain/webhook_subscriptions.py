@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from control.domain.api_keys import WHOLE_DEPLOYMENT
@@ -15,6 +15,8 @@ from warehouse.errors import InputError
 
 ALL_TYPES = "*"
 LONGEST_URL = 2000
+# Addresses that a gateway turns into IPv4 ones, of networks too: 6to4, Teredo, NAT64.
+_TRANSLATED = tuple(ip_network(text) for text in ("2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48"))
 _TYPE = re.compile(r"[a-z_]+(\.[a-z_]+)+|[a-z_]+\.\*|\*")
 _URL = re.compile(r"[\x21-\x7e]+")
 
@@ -32,8 +34,8 @@ class Subscription:
     created_at: datetime
 
     def wants(self, event_type: str, account_id: str) -> bool:
-        """Whether an event is for this receiver."""
-        if not self.is_active or self.account_id not in (WHOLE_DEPLOYMENT, account_id):
+        """Whether an event is for this receiver. One that is not active is sent it when it is again."""
+        if self.account_id not in (WHOLE_DEPLOYMENT, account_id):
             return False
         family = f"{event_type.partition('.')[0]}.*"
         return any(wanted in (ALL_TYPES, event_type, family) for wanted in self.event_types)
@@ -73,17 +75,17 @@ def checked_types(texts: Collection[str]) -> tuple[str, ...]:
     """
     wrong = [text for text in texts if not _TYPE.fullmatch(text)]
     if wrong or not texts:
-        raise InputError(f"name event types such as invoice.issued, account.* or *{f'; {wrong[0]!r} is none' if wrong else ''}")
+        raise InputError(f"name event types such as payment.succeeded, account.* or *{f'; {wrong[0]!r} is none' if wrong else ''}")
     return tuple(sorted(set(texts)))
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address belongs to the internet, and to nobody's own network: what we may be told to call."""
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    if inner is not None:
-        return is_public(inner)
-    teredo = getattr(address, "teredo", None)
-    return address.is_global and not address.is_multicast and teredo is None
+    if isinstance(address, IPv4Address):
+        return address.is_global and not address.is_multicast
+    if address.ipv4_mapped is not None:
+        return is_public(address.ipv4_mapped)
+    return address.is_global and not address.is_multicast and not any(address in network for network in _TRANSLATED)
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, true
 
 from control.bootstrap import Control
 from control.domain.api_keys import WHOLE_DEPLOYMENT
@@ -69,8 +69,7 @@ def subscribe(control: Control, account_id: str, url: str, event_types: Collecti
 
 def list_subscriptions(control: Control, account_id: str) -> list[Subscription]:
     """The receivers of an account, or with an empty id all receivers there are, oldest first."""
-    everything = webhook_subscriptions.c.subscription_id.is_not(None)
-    wanted = everything if account_id == WHOLE_DEPLOYMENT else webhook_subscriptions.c.account_id == account_id
+    wanted = true() if account_id == WHOLE_DEPLOYMENT else webhook_subscriptions.c.account_id == account_id
     with control.store.reading() as connection:
         return rows.find(connection, wanted)
 

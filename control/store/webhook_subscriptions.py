@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, true, update
 
 from control.domain.webhook_subscriptions import Subscription
 from control.store.tables import outbox, webhook_deliveries, webhook_subscriptions
@@ -58,7 +58,7 @@ def find(connection: Connection, condition: ColumnElement[bool]) -> list[Subscri
 
 def fan_out(connection: Connection, events: Sequence[Mapping[str, Any]], accounts: Sequence[str], *, now: datetime) -> None:
     """Write a delivery for each receiver that wants one of the outbox's new events, each about the account at its place."""
-    receivers = find(connection, webhook_subscriptions.c.is_active)
+    receivers = find(connection, true())
     deliveries = [
         {
             "subscription_id": receiver.subscription_id,

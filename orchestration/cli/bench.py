@@ -171,6 +171,14 @@ def faults(
         raise RefusedError(f"{len(found.failures)} schedules ended wrong; {found.failures[0]}")
 
 
+@bench.command("api")
+def api(*, keep: KeepOption = False, output: FormatOption = None) -> None:
+    """Month-to-date breakdowns of one account over HTTP, through the public API, with twenty thousand accounts in the warehouse."""
+    from benchmarks.api_reads import bench_api
+
+    _print(bench_api(deployment().settings, tell=_tell, keep=keep).figures(), (), output)
+
+
 @bench.command("peers")
 def peers(*, events: EventsOption = SLICE_EVENTS, output: FormatOption = None) -> None:
     """The same files through DuckDB, dlt with plain dbt, and CloudKitty's rating, each installed into a venv of its own."""

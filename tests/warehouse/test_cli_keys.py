@@ -13,8 +13,8 @@ def test_a_key_is_printed_once_listed_without_it_and_revoked(tmp_path: Path) -> 
     assert made["key"].startswith(f"mh_{made['key_id']}_")
     (listed,) = home.rows("key", "list")
     assert listed == {
-        "key_id": made["key_id"], "name": "storage eu-north1", "scopes": "events:write",
-        "created_at": "2026-02-01T00:00:00Z", "revoked_at": None,
+        "key_id": made["key_id"], "name": "storage eu-north1", "account_id": "", "scopes": "events:write",
+        "created_at": "2026-02-01T00:00:00Z", "last_used_at": None, "previous_until": None, "revoked_at": None,
     }  # fmt: skip
     (revoked,) = home.rows("key", "revoke", made["key_id"])
     assert revoked == listed | {"revoked_at": "2026-02-01T00:00:00Z"}

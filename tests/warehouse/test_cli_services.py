@@ -62,6 +62,7 @@ def test_up_starts_everything_once_and_down_leaves_nothing(home: Home) -> None:
     assert {"tick", "month_close", "push"} <= set(re.findall(r'"name":\s*"(\w+)"', jobs))
     assert get(urls["dashboards"])[0] == 200
     assert get(f"{urls['api']}/healthz")[0] == 200
+    assert get(f"{urls['api']}/docs")[0] == get(f"{urls['api']}/v1/openapi.json")[0] == 200
 
     assert processes_of(home)
     assert [row["state"] for row in home.rows("down")] == ["stopped"] * len(SERVICES)

@@ -114,7 +114,8 @@ def _page(call: Call, paging: Paging, question: Question, ask: Any, shown: Any) 
     empty: Statement = ask(question, after=None, limit=0)
     after = paging.after(asked, width=len(empty.order))
     statement: Statement = ask(question, after=after, limit=paging.limit + 1)
-    rows = call.api.reader.rows(call.grant, statement.text, statement.parameters)
+    is_narrow = len(question.filters.get("account_id", ())) == 1
+    rows = call.api.reader.rows(call.grant, statement.text, statement.parameters, is_narrow=is_narrow)
     items = [shown(question, row) for row in rows]
     return paging.page(items, [breakdown.place(row, statement.order) for row in rows], asked)
 

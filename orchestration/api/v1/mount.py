@@ -53,7 +53,7 @@ async def serving(app: FastAPI, settings: Settings, control: Control) -> AsyncIt
             noting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await noting
-            await asyncio.to_thread(_write_uses, api)
+            await asyncio.to_thread(write_uses, api)
 
 
 @contextmanager
@@ -69,10 +69,11 @@ async def _note_uses(api: Api) -> None:
     """Write down now and then when keys were used: with each request it would cost each of them a write."""
     while True:
         await asyncio.sleep(_NOTED_EVERY_SECONDS)
-        await asyncio.to_thread(_write_uses, api)
+        await asyncio.to_thread(write_uses, api)
 
 
-def _write_uses(api: Api) -> None:
+def write_uses(api: Api) -> None:
+    """Write down when keys were used since the last time."""
     uses = dict(api.uses)
     try:
         note_uses(api.control, uses)

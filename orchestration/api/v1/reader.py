@@ -48,8 +48,14 @@ class Reader:
         self._idle: list[Client] = []
         self._lock = threading.Lock()
 
-    def rows(self, grant: Grant, statement: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+    def rows(self, grant: Grant, statement: str, parameters: Mapping[str, Any] | None = None, *, is_narrow: bool = False) -> list[Row]:
         """The rows of a statement, as far as the caller may see them; none where nothing is built yet.
+
+        Args:
+            grant: of the caller.
+            statement: with `$reach`, and a layer's database as `${layer}`.
+            parameters: its values.
+            is_narrow: whether it reads few rows, such as those of one account: several threads would only wait for each other.
 
         Raises:
             UnboundStatementError: it has no `$reach`.
@@ -61,7 +67,8 @@ class Reader:
         text = Template(statement).substitute(self._layers, reach=f"({condition})")
         with self.client() as client:
             try:
-                result = client.query(text, parameters=_bindable({**(parameters or {}), **bound}))
+                values = _bindable({**(parameters or {}), **bound})
+                result = client.query(text, parameters=values, settings=_one_thread(client) if is_narrow or not grant.is_staff else None)
             except DatabaseError as error:
                 if error.code in _NOT_BUILT:
                     return []
@@ -98,6 +105,12 @@ class Reader:
     def _keep(self, client: Client) -> None:
         with self._lock:
             self._idle.append(client)
+
+
+def _one_thread(client: Client) -> dict[str, Any]:
+    """For a user that may choose; one of a server of somebody else's may not."""
+    setting = client.server_settings.get("max_threads")
+    return {"max_threads": 1} if setting is not None and not setting.readonly else {}
 
 
 def _bindable(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class WebhookSubscription(Schema):
     subscription_id: str
     account_id: str
     url: str
-    event_types: list[str] = Field(description="Types such as `invoice.issued`, families such as `account.*`, or `*`.")
+    event_types: list[str] = Field(description="Types such as `payment.succeeded`, families such as `account.*`, or `*`.")
     is_active: bool
     created_at: Instant
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from control.bootstrap import Control
 from control.domain.api_keys import ACCOUNT_SCOPES, SCOPES
@@ -26,6 +27,7 @@ REQUESTS_A_MINUTE = 60  # of one key; each test makes its own
 class Server:
     """A running server over a store of its own."""
 
+    app: FastAPI
     settings: Settings
     control: Control
     gateway: FakeGateway
@@ -50,5 +52,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = settings_of(url, home).model_copy(update=now)
     with opened(url, home, gateways=lambda _: gateway) as control:
         upsert_accounts(control, [an_account("acc-1"), an_account("acc-2")])
-        with served(settings, gateway) as (_, http):
-            yield Server(settings=settings, control=control, gateway=gateway, http=http)
+        with served(settings, gateway) as (app, http):
+            yield Server(app=app, settings=settings, control=control, gateway=gateway, http=http)
