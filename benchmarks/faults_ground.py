@@ -44,7 +44,7 @@ PUBLIC_TABLES = (
 )
 # When something was done is not what was done.
 _INSTANTS = ("loaded_at", "rejected_at", "recorded_at")
-_VANISH_SECONDS = 30.0
+_VANISH_SECONDS = 60.0
 _COPIED_NEVER = shutil.ignore_patterns("*.fifo", "*.lock")
 
 Contents = Mapping[str, tuple[int, int]]
