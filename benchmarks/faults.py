@@ -234,6 +234,7 @@ def _dagster(play: _Play, figures: KindFigures) -> None:
     start_and_keep(play.home.settings)
     phase = play.chance.choice((Phase.LOADING, Phase.MODELS, Phase.CHECKS))
     ended = play.home.call(*command, fault=play.moment(Victim.COMMAND, phase))
+    play.is_done |= ended.is_done
     figures.hits += ended.is_struck
     figures.killed += ended.is_killed
     if not ended.is_killed and not ended.is_done:
