@@ -201,8 +201,9 @@ def _contents(client: Client) -> Contents:
     ops = [table.partition(".")[2] for table in PUBLIC_TABLES if table.startswith("ops.")]
     found = client.query(
         "SELECT database || '.' || table AS found, arrayStringConcat(arraySort(groupArray(name)), ', ') FROM system.columns"
-        " WHERE name NOT IN {instants:Array(String)} AND ((database IN ('metering', 'rating', 'invoicing', 'finops') AND NOT match(table, '^(int|stg)_|_versions$'))"
-        " OR (database = 'ops' AND table IN {ops:Array(String)})) GROUP BY found ORDER BY found",
+        " WHERE name NOT IN {instants:Array(String)} AND if(database = 'ops', table IN {ops:Array(String)},"
+        " database IN ('metering', 'rating', 'invoicing', 'finops') AND NOT match(table, '^(int|stg)_|_versions$'))"
+        " GROUP BY found ORDER BY found",
         parameters={"ops": ops, "instants": list(_INSTANTS)},
     ).result_rows
     union = " UNION ALL ".join(
