@@ -131,6 +131,7 @@ class _Play:
     chance: random.Random
     figures: FaultFigures
     wrong: list[str] = field(default_factory=list)
+    is_done: bool = False  # a command has ended well since files landed
 
     def play(self, kinds: list[str]) -> list[str]:
         """From the first fault to the end; what is wrong then."""
@@ -139,6 +140,7 @@ class _Play:
                 start_and_keep(self.home.settings)
             for kind, files in zip(kinds, self.ground.arrivals, strict=True):
                 self.home.land(files)
+                self.is_done = False
                 with timed() as watch:
                     KINDS[kind](self, self.figures.kinds[kind])
                 self.figures.kinds[kind].faults += 1
@@ -161,6 +163,7 @@ class _Play:
 
     def note(self, figures: KindFigures, ended: Ended) -> Ended:
         """Count a command's end. One that was not killed ends well or with one sentence."""
+        self.is_done |= ended.is_done
         figures.hits += ended.is_struck
         figures.killed += ended.is_killed
         figures.failed += not (ended.is_killed or ended.is_done)
@@ -185,10 +188,12 @@ class _Play:
     def _insist(self) -> None:
         """Repeat the command until it is done, as somebody does who saw no answer. Nothing disturbs it: the first time must do."""
         for repetition in range(1, _REPETITIONS + 1):
-            ended = self.home.call("run")
-            if ended.is_done:
+            if self.is_done:
                 return
-            self.wrong.append(f"repetition {repetition} failed with code {ended.exit_code}: {ended.errors.strip()[-300:]}")
+            ended = self.home.call("run")
+            self.is_done = ended.is_done
+            if not ended.is_done:
+                self.wrong.append(f"repetition {repetition} failed with code {ended.exit_code}: {ended.errors.strip()[-300:]}")
 
 
 def _is_a_sentence(ended: Ended) -> bool:
@@ -229,6 +234,7 @@ def _dagster(play: _Play, figures: KindFigures) -> None:
     start_and_keep(play.home.settings)
     phase = play.chance.choice((Phase.LOADING, Phase.MODELS, Phase.CHECKS))
     ended = play.home.call(*command, fault=play.moment(Victim.COMMAND, phase))
+    play.is_done |= ended.is_done
     figures.hits += ended.is_struck
     figures.killed += ended.is_killed
     if not ended.is_killed and not ended.is_done:
@@ -249,6 +255,7 @@ def _two(play: _Play, figures: KindFigures) -> None:
     first, second = (command.wait() for command in commands)
     play.note(figures, first)
     second.require_done()
+    play.is_done = True
     figures.hits += fault is None
 
 
@@ -257,6 +264,7 @@ def _clock(play: _Play, figures: KindFigures) -> None:
     clocks = play.chance.sample(_CLOCKS, 2)
     play.strike(figures, play.moment(Victim.COMMAND, Phase.MODELS), now=clocks[0])
     play.home.call("run", now=clocks[1]).require_done()
+    play.is_done = True
 
 
 KINDS: dict[str, Callable[[_Play, KindFigures], None]] = {

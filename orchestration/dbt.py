@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -35,6 +36,9 @@ Scope = Literal["touched", "all"]
 _NOT_VIEWS = (
     "config.materialized:keyed", "config.materialized:touched", "config.materialized:table", "test_type:generic", "test_type:singular",
 )  # fmt: skip
+
+# An address with all settings of a statement in it, which a driver shows where the server does not answer.
+_ADDRESS = re.compile(r" with url: \S+")
 
 # The environment is one per process, so two calls must not overlap.
 _environment_lock = threading.Lock()
@@ -167,7 +171,7 @@ def _record_version(settings: Settings) -> None:
 
 def first_line(message: str) -> str:
     """What a person needs of an error of dbt or ClickHouse: where and why, on one line."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    lines = [_ADDRESS.sub("", line).strip() for line in message.splitlines() if line.strip()]
     return " ".join(lines[:2])[:500] if lines else "no message"
 
 

@@ -22,6 +22,10 @@ logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 # A statement of a tick may run this long before the client gives up; a lost connection is noticed by TCP long before.
 STATEMENT_SECONDS = 3600
 
+# Answers up to this size never touch the server's disk. Beyond the default of nothing, one whose disk is full answers a query
+# with no row and no error, and whoever asked takes that for the truth.
+ANSWER_BYTES = 256 << 20
+
 _SILENT = "the warehouse at {url} does not answer; is the server up and the URL right?"
 
 User = Literal["admin", "pipeline", "analyst"]
@@ -98,6 +102,7 @@ def connect(settings: Settings, *, user: User = "pipeline") -> Client:
             tz_mode="aware",
             autogenerate_session_id=False,
             send_receive_timeout=STATEMENT_SECONDS,
+            settings={"buffer_size": ANSWER_BYTES},
         )
     except OperationalError as error:  # also a DatabaseError, but the server never answered
         raise WarehouseError(_SILENT.format(url=target.url)) from error

@@ -6,8 +6,11 @@ the pipe's write end ends that query, and the engine shuts down cleanly. embedde
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
+import stat
 import sys
 import threading
 from pathlib import Path
@@ -20,6 +23,8 @@ import chdb  # noqa: E402 - see above
 
 os.chdir(_started_in)
 engine_library: Any = chdb._chdb  # its stub names little of what is there
+
+_HANG_UP_SECONDS = 0.05
 
 # Three statements: exactly what the quota of the engine's own user allows (embedded_config.py).
 START = "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; SELECT count() FROM file('{pipe}', LineAsString, 'l String')"
@@ -50,8 +55,27 @@ def serve(base: Path) -> None:
     while not stopped.wait(3600):
         continue
     os.close(descriptor)
-    thread.join()
+    while thread.is_alive():
+        # An engine that is told to stop before it has opened the pipe would wait for a writer for ever.
+        os.close(os.open(pipe, os.O_RDWR))
+        _hang_up()
+        thread.join(_HANG_UP_SECONDS)
     pipe.unlink(missing_ok=True)
+
+
+def _hang_up() -> None:
+    """Read no more from any connection: an idle one ends, one that is answered ends after its answer.
+
+    The engine waits five seconds for connections to end, and clients keep idle ones open as long as they live: without this
+    each command that stops its server would wait for itself.
+    """
+    for entry in Path("/proc/self/fd").iterdir():
+        descriptor = int(entry.name)
+        with contextlib.suppress(OSError):  # no socket, no connection, or closed meanwhile
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                with socket.socket(fileno=os.dup(descriptor)) as connection:
+                    if not connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                        connection.shutdown(socket.SHUT_RD)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,14 @@ def test_the_slice_goes_from_files_to_drafts_beside_its_limit(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "arguments", [("slice", "--events", "10"), ("history", "--history", "many"), ("nothing",), ("identity", "--identities", "1")]
+    "arguments",
+    [
+        ("slice", "--events", "10"),
+        ("history", "--history", "many"),
+        ("nothing",),
+        ("identity", "--identities", "1"),
+        ("faults", "--seeds", "0"),
+    ],
 )
 def test_wrong_usage_is_refused_before_anything_runs(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     home = Home(tmp_path / "home")

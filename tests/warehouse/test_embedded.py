@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -128,3 +130,16 @@ def test_any_server_by_url_is_the_same_warehouse(own: Settings) -> None:
     with contextlib.closing(connect(external)) as client:
         assert migrate(client, external) == sorted(path.stem for path in (Path("warehouse/migrations")).glob("*.sql"))
         assert migrate(client, external) == []
+
+
+def test_a_server_is_stopped_at_once_whoever_keeps_a_connection_open_and_however_young_it_is(tmp_path: Path) -> None:
+    for idle in (0, 2, 0):
+        state = embedded.start(tmp_path)
+        with contextlib.ExitStack() as kept:
+            for _ in range(idle):
+                connection = kept.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1", state.http_port)))
+                connection.request("GET", "/ping")
+                connection.getresponse().read()
+            started = time.monotonic()
+            embedded.stop(tmp_path)
+            assert time.monotonic() - started < 4  # the engine's own patience with connections is 5 seconds

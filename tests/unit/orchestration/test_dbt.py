@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.dbt import DbtError, NodeResult, require_all
+from orchestration.dbt import DbtError, NodeResult, first_line, require_all
 
 
 def a_result(unique_id: str, *, status: str = "success") -> NodeResult:
@@ -18,3 +18,13 @@ def test_a_build_with_a_result_for_everything_is_one_whatever_the_results_are() 
 def test_a_build_that_left_out_a_check_is_none() -> None:
     with pytest.raises(DbtError, match=r"left out test\.b, test\.c; the tick was not committed"):
         require_all(["model.a", "test.c", "test.b"], [a_result("model.a")])
+
+
+def test_an_error_is_one_line_without_the_address_of_the_statement() -> None:
+    message = """Database Error in model charges_hourly (dbt_project/models/rating/charges_hourly.sql)
+      Error HTTPConnectionPool(host='127.0.0.1', port=1): Max retries exceeded with url: /?join_use_nulls=0&session_id=x (Caused by y)
+      compiled code at z"""
+    assert first_line(message) == (
+        "Database Error in model charges_hourly (dbt_project/models/rating/charges_hourly.sql)"
+        " Error HTTPConnectionPool(host='127.0.0.1', port=1): Max retries exceeded (Caused by y)"
+    )
