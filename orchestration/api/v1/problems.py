@@ -29,7 +29,14 @@ _KINDS: Sequence[tuple[type[MeterhouseError], int, str]] = (
     (GatewayRefusedError, 409, "gateway-refused"),
     (GatewayMismatchError, 409, "gateway-mismatch"),
 )
-_TEMPORARY = (GatewayUnavailableError, GatewayFaultError, StoreError, WarehouseError, SettingsError)
+# What is said of them names addresses and settings of the deployment: it stands in our log, and callers get this.
+_TEMPORARY: Sequence[tuple[type[MeterhouseError], str]] = (
+    (GatewayUnavailableError, "the payment gateway does not answer"),
+    (GatewayFaultError, "the payment gateway failed"),
+    (StoreError, "the control store does not answer"),
+    (WarehouseError, "the warehouse does not answer"),
+    (SettingsError, "this is not configured in this deployment"),
+)
 
 
 class NotFoundError(Problem):
@@ -60,8 +67,9 @@ def _of_ours(error: MeterhouseError) -> JSONResponse | None:
     for kind_of_error, status, kind in _KINDS:
         if isinstance(error, kind_of_error):
             return problem_response(status, kind, str(error))
-    if isinstance(error, _TEMPORARY):
-        return busy(503, "unavailable", f"{error}; send it again later", seconds=_RETRY_SECONDS).response()
+    for kind_of_error, detail in _TEMPORARY:
+        if isinstance(error, kind_of_error):
+            return busy(503, "unavailable", f"{detail}; send it again later", seconds=_RETRY_SECONDS).response()
     return None
 
 

@@ -197,3 +197,4 @@ def test_what_no_route_takes_is_a_problem_too(server: Server) -> None:
         {"pointer": "body/surprise", "detail": "Extra inputs are not permitted"},
     ]
     assert answers["unavailable"].headers["retry-after"]
+    assert answers["unavailable"].json()["detail"] == "the warehouse does not answer; send it again later", "and not where it is"
