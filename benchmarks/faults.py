@@ -255,7 +255,7 @@ def _two(play: _Play, figures: KindFigures) -> None:
     first, second = (command.wait() for command in commands)
     play.note(figures, first)
     second.require_done()
-    play.is_done = True
+    play.is_done = not first.is_killed  # who got the lease second was killed second, and nobody came after
     figures.hits += fault is None
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any, NoReturn
 
-from orchestration.quality import gate, runner
+from orchestration.quality import gate
 
 PROGRAM = gate.RUNNER.name.encode()
 """What the command line of one that the product started ends in."""
@@ -87,6 +87,8 @@ def _serve(asked: int, answered: int, errors: int) -> NoReturn:
         for number, descriptor in enumerate((asked, answered, errors)):
             os.dup2(descriptor, number)
         os.closerange(3, _MANY_DESCRIPTORS)
+        from orchestration.quality import runner  # noqa: PLC0415 - imported before the fork, and by nobody who only starts commands
+
         sys.stdin, sys.stdout, sys.stderr = os.fdopen(0, "r"), os.fdopen(1, "w"), os.fdopen(2, "w")
         runner.main()
     except BaseException:  # noqa: BLE001 - the gate sees that it ended; nothing of the parent's may run here
