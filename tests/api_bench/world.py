@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from control.bootstrap import Control, open_control
@@ -35,8 +35,6 @@ from control.services.webhook_subscriptions import list_deliveries, list_subscri
 from ingestion.catalog import apply_catalog, read_catalog
 from ingestion.loader import load_file
 from orchestration.api.app import create_app
-from orchestration.api.v1.documents import router_of
-from orchestration.api.v1.gate import Call
 from orchestration.deployment import Deployment
 from tests.api_bench.folder import BUDGET, CREDIT, PROJECT, write_catalog, write_events
 from tests.contract.fake_gateway import PAYS, FakeGateway
@@ -105,12 +103,10 @@ def api_settings(settings: Settings, **values: object) -> Settings:
 
 
 @contextlib.contextmanager
-def served(settings: Settings, gateway: FakeGateway, *routers: APIRouter) -> Iterator[tuple[FastAPI, httpx.Client]]:
-    """The application of a deployment, with more routers where given, served from a thread, and a client without a key."""
+def served(settings: Settings, gateway: FakeGateway) -> Iterator[tuple[FastAPI, httpx.Client]]:
+    """The application of a deployment, served from a thread, and a client without a key."""
     deployment = Deployment(settings=settings, control_settings=control_settings())
     app = create_app(deployment, gateways=lambda _: gateway)
-    for router in routers:
-        app.include_router(router)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
@@ -146,16 +142,11 @@ def built_world(server: Settings, folder: Path) -> Iterator[World]:
             stage.close("2026-01", FEBRUARY_3)
             ids |= _paid(control)
             publish(control, client, own)
-            with served(api_settings(own, home=folder), gateway, router_of(_printed)) as (app, http):
+            with served(api_settings(own, home=folder), gateway) as (app, http):
                 yield World(settings=api_settings(own), control=control, gateway=gateway, app=app, http=http, ids=ids)
         finally:
             for layer in LAYERS:
                 client.command(f"DROP DATABASE IF EXISTS {own.database(layer)} SYNC")
-
-
-def _printed(_: Call, name: str) -> bytes:
-    """A file that says which document it is; what stands on one is tried where it is made."""
-    return f"%PDF-1.7 {name}".encode()
 
 
 def _given(control: Control) -> dict[str, str]:

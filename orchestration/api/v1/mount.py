@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from control.bootstrap import Control
 from control.services.api_keys import note_uses
-from orchestration.api.v1 import accounts, balances, costs, invoices, keys, oauth, payment_methods, payments, prices, webhooks
+from orchestration.api.v1 import accounts, balances, costs, documents, invoices, keys, oauth, payment_methods, payments, prices, webhooks
 from orchestration.api.v1.document import PATH, document
 from orchestration.api.v1.gate import Api
 from orchestration.api.v1.problems import problem_of
@@ -26,7 +26,7 @@ from orchestration.api.v1.reference import page
 from warehouse.errors import MeterhouseError
 from warehouse.settings import Settings
 
-RESOURCES = (accounts, balances, payment_methods, costs, prices, invoices, payments, webhooks, keys, oauth)
+RESOURCES = (accounts, balances, payment_methods, costs, prices, invoices, documents, payments, webhooks, keys, oauth)
 DOCS_PATH = "/docs"
 _NOTED_EVERY_SECONDS = 30.0
 _log = logging.getLogger("meterhouse.api")

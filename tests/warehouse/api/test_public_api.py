@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies
+from pypdf import PdfReader
 
 from control.domain.api_keys import SCOPES, key_id_of
 from control.services.api_keys import revoke_key
@@ -173,7 +175,10 @@ def test_a_statement_without_its_predicate_is_never_sent(world: World) -> None:
         api.reader.rows(Grant(key_id="k", name="n", account_id=UMBRA, scopes=()), "SELECT * FROM ${rating}.charges_daily")
 
 
-def test_a_document_is_printed_for_who_reaches_it(world: World, acme: Reads) -> None:
-    answer = world.http.get(f"/v1/invoices/{world.ids['document']}/pdf", headers=acme.headers)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
-    assert answer.content == f"%PDF-1.7 {world.ids['invoice_number']}".encode()
+def test_a_document_is_printed_for_who_reaches_it_and_a_draft_is_marked(world: World, acme: Reads) -> None:
+    issued = acme.page(f"/v1/invoices/{world.ids['document']}")
+    (draft,) = acme.items("/v1/invoices", status="draft")
+    for document, words in ((issued, issued["invoice_number"]), (draft, "DRAFT")):
+        answer = world.http.get(f"/v1/invoices/{document['invoice_id']}/pdf", headers=acme.headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+        assert words in "".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
