@@ -43,7 +43,8 @@ def generated_package(folder: Path) -> ModuleType:
     Raises:
         AssertionError: the document has a part that the generator cannot type.
     """
-    options = ConfigFile(post_hooks=[], content_type_overrides={"application/x-ndjson": "application/octet-stream"})
+    as_bytes = dict.fromkeys(("application/x-ndjson", "application/pdf"), "application/octet-stream")
+    options = ConfigFile(post_hooks=[], content_type_overrides=as_bytes)
     config = Config.from_sources(
         options, MetaType.NONE, document_source=DOCUMENT, file_encoding="utf-8", overwrite=True, output_path=folder / NAME
     )
