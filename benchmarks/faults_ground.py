@@ -98,6 +98,7 @@ class Home:
         """Stop the warehouse and remove everything. Returns a sentence for each process that was left."""
         embedded.stop(self.path)
         left = _wait_for_the_end_of_all(self.path)
+        embedded.reap_ended()
         shutil.rmtree(self.path)
         return left
 

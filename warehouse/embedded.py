@@ -147,6 +147,13 @@ def stop(home: Path) -> bool:
     return True
 
 
+def reap_ended() -> None:
+    """Reap servers that this process started and that somebody else has ended: a killed one stays a zombie of its parent."""
+    for key, child in list(_children.items()):
+        if key[0] == os.getpid() and child.poll() is not None:
+            del _children[key]
+
+
 def _prefixes(base: Path) -> list[str]:
     try:
         found: list[str] = json.loads((base / PREFIXES_FILE).read_text())
