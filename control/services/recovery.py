@@ -71,7 +71,6 @@ def lift_overdue(connection: Connection, control: Control, look: Look, *, now: d
     if was_suspended:
         to = AccountState.PAST_DUE if decision.anchor else AccountState.ACTIVE
         lifecycle.move(connection, account_id, to, reason=why, actor=DUNNING, now=now)
-        fraud.enforce(connection, account_id, now=now)
         lines.append(line_of(look, account_id, "resume"))
     was_restricted = decision.lifts_restriction and lift(connection, account_id, OVERDUE, reason=why, now=now)
     if was_restricted:

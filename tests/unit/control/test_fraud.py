@@ -175,6 +175,7 @@ def test_an_account_that_paid_its_debt_stays_suspended_for_fraud(control: Contro
     recover(control, now=NOW)
     assert state(control) is AccountState.SUSPENDED
     release(control, "acc-1", reason="honest", **WHO)
+    recover(control, now=NOW)
     assert state(control) is AccountState.ACTIVE
 
 

@@ -178,7 +178,7 @@ def test_a_statement_without_its_predicate_is_never_sent(world: World) -> None:
 def test_a_document_is_printed_for_who_reaches_it_and_a_draft_is_marked(world: World, acme: Reads) -> None:
     issued = acme.page(f"/v1/invoices/{world.ids['document']}")
     (draft,) = acme.items("/v1/invoices", status="draft")
-    for document, words in ((issued, issued["invoice_number"]), (draft, "DRAFT")):
-        answer = world.http.get(f"/v1/invoices/{document['invoice_id']}/pdf", headers=acme.headers)
+    for shown, words in ((issued, issued["invoice_number"]), (draft, "DRAFT")):
+        answer = world.http.get(f"/v1/invoices/{shown['invoice_id']}/pdf", headers=acme.headers)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
         assert words in "".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
