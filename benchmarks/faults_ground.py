@@ -207,6 +207,8 @@ def _contents(client: Client) -> Contents:
         " GROUP BY found ORDER BY found",
         parameters={"ops": ops, "instants": list(_INSTANTS)},
     ).result_rows
+    if not found:
+        raise BenchmarkError(f"no public table is there, only {client.query('SELECT database, count() FROM system.tables GROUP BY 1').result_rows}")
     union = " UNION ALL ".join(
         f"SELECT '{name}', count(), sum(cityHash64(toString(tuple({columns})))) FROM {name}" for name, columns in found
     )
