@@ -208,7 +208,8 @@ def _contents(client: Client) -> Contents:
         parameters={"ops": ops, "instants": list(_INSTANTS)},
     ).result_rows
     if not found:
-        raise BenchmarkError(f"no public table is there, only {client.query('SELECT database, count() FROM system.tables GROUP BY 1').result_rows}")
+        there = client.query("SELECT database, count() FROM system.tables GROUP BY 1 ORDER BY 1").result_rows
+        raise BenchmarkError(f"no public table is there; tables by database: {there}")
     union = " UNION ALL ".join(
         f"SELECT '{name}', count(), sum(cityHash64(toString(tuple({columns})))) FROM {name}" for name, columns in found
     )
