@@ -27,6 +27,7 @@ from control.domain.documents import Kind
 from control.domain.members import Contact, ContactPurpose
 from control.gateways.bank.references import creditor_reference, printed
 from control.services.accounts import upsert_accounts
+from control.services.announce import announce
 from control.services.document_files import folder_of
 from control.services.issue import issue_documents
 from control.services.mail import send_mails, write_mail
@@ -42,6 +43,7 @@ from orchestration.cli.main import app
 from orchestration.deployment import Deployment
 from orchestration.jobs import month_end_documents, month_end_mails
 from orchestration.jobs.job import execute
+from tests.conftest import make_settings
 from tests.contract.fake_gateway import PAYS, FakeGateway
 from tests.control_bench.builders import AS_OF, NOW, SERVICES, a_credit_note, a_draft, an_account
 from tests.control_bench.documents import IBAN
@@ -105,12 +107,10 @@ def port(inbox: Inbox) -> Iterator[int]:
     controller.stop()
 
 
-@pytest.fixture
-def here(settings: Settings, client: Client, tmp_path: Path, port: int) -> Deployment:
-    """A deployment right after the close of a month, whose card has not been charged yet."""
-    assert client
+def deployed(settings: Settings, home: Path, port: int) -> Deployment:
+    """A deployment with accounts, whose mails go to the server."""
     gateway = FakeGateway(now=lambda: NOW)
-    own = {"control_url": SecretStr(fresh_sqlite(tmp_path)), "now_text": (NOW + timedelta(hours=1)).isoformat()}
+    own = {"control_url": SecretStr(fresh_sqlite(home)), "now_text": (NOW + timedelta(hours=1)).isoformat()}
     mailing = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_security": "none", "smtp_from": "billing@cloud.example"}
     deployment = Here(
         settings=settings.model_copy(update=own),
@@ -122,16 +122,28 @@ def here(settings: Settings, client: Client, tmp_path: Path, port: int) -> Deplo
         save_card(control, "card", PAYS)
         set_contact(control, "card", Contact(email="books@card.example", name="", purpose=ContactPurpose.BILLING))
         set_terms(control, DebtTerms(account_id="wire", language="de"), actor="ada", now=NOW)
-        control.store.transact(lambda connection: close(connection, control))
     return deployment
 
 
-def close(connection: Connection, control: Control) -> None:
-    """What a close leaves in the store."""
-    (revision,) = revisions.take(connection, 1)
-    connection.execute(insert(closed_periods), {"period": PERIOD, "closed_at": NOW, "as_of": AS_OF, "revision": revision})
-    buyers = {account.account_id: account for account in ACCOUNTS}
-    issue_documents(connection, control.settings, DRAFTS, buyers=buyers, services=SERVICES, issued_at=NOW)
+@pytest.fixture
+def here(tmp_path: Path, port: int) -> Deployment:
+    """Right after the close of a month. Its warehouse is never asked."""
+    deployment = deployed(make_settings(home=tmp_path), tmp_path, port)
+    close(deployment)
+    return deployment
+
+
+def close(here: Deployment) -> None:
+    """Leave in the store what a close does."""
+
+    def work(connection: Connection) -> None:
+        (revision,) = revisions.take(connection, 1)
+        connection.execute(insert(closed_periods), {"period": PERIOD, "closed_at": NOW, "as_of": AS_OF, "revision": revision})
+        buyers = {account.account_id: account for account in ACCOUNTS}
+        issue_documents(connection, here.control_settings, DRAFTS, buyers=buyers, services=SERVICES, issued_at=NOW)
+
+    with here.control() as control:
+        control.store.transact(work)
 
 
 def files(here: Deployment) -> dict[str, tuple[bytes, int]]:
@@ -151,7 +163,21 @@ def text_of(message: EmailMessage) -> str:
     return " ".join(str(body.get_content()).split())
 
 
-def test_the_documents_of_a_month_become_files_once(here: Deployment) -> None:
+def test_the_documents_of_a_month_become_files_and_mails_once(
+    settings: Settings, client: Client, tmp_path: Path, port: int, inbox: Inbox
+) -> None:
+    assert client
+    here = deployed(settings, tmp_path, port)
+    assert execute(month_end_documents.JOB, here).figures == {"period": "", "documents": 0}
+    assert execute(month_end_mails.JOB, here).figures == {"period": "", "written": 0}
+    close(here)
+    check_files(here)
+    with here.control() as control:
+        push(control, now=NOW)
+    check_mails(here, inbox)
+
+
+def check_files(here: Deployment) -> None:
     first = execute(month_end_documents.JOB, here)
     dinar = numbers(here)["dinar", Kind.INVOICE]
     written = files(here)
@@ -171,6 +197,32 @@ def test_the_documents_of_a_month_become_files_once(here: Deployment) -> None:
     second = execute(month_end_documents.JOB, here)
     assert (second.figures["written"], second.figures["left"]) == (0, 5)
     assert files(here) == written
+
+
+def check_mails(here: Deployment, inbox: Inbox) -> None:
+    first, second = execute(month_end_mails.JOB, here), execute(month_end_mails.JOB, here)
+    assert first.figures == {"period": PERIOD, "written": 4, "before": 0, "without_address": 1, "failed": 0}
+    assert second.figures == {"period": PERIOD, "written": 0, "before": 4, "without_address": 1, "failed": 0}
+    assert (first.problem, [row["account_id"] for row in first.findings]) == ("", ["nobody"])
+    now = here.settings.now()
+    with here.control() as control:
+        assert send_mails(control, now=now).sent == 4
+        assert send_mails(control, now=now).sent == 0
+    known = numbers(here)
+    by_subject = {str(message["Subject"]): (recipients, message) for recipients, message in inbox.taken}
+    charged, charged_mail = by_subject[f"Invoice {known['card', Kind.INVOICE]} from Cloud AG"]
+    assert charged == ["ada@card.example", "books@card.example"]
+    assert "was charged to your payment method" in text_of(charged_mail)
+    _, credit = by_subject[f"Credit note {known['card', Kind.CREDIT_NOTE]} from Cloud AG"]
+    assert "for 2025-12 with a total of -30.00 USD" in text_of(credit)
+    assert "is credited to your account" in text_of(credit)
+    _, wire = by_subject[f"Rechnung {known['wire', Kind.INVOICE]} von Cloud AG"]
+    how = f"Bitte überweisen Sie 119.00 EUR bis zum 2026-02-17 auf die IBAN {IBAN} mit dem Verwendungszweck"
+    assert f"{how} {printed(creditor_reference(known['wire', Kind.INVOICE]))}." in text_of(wire)
+    for _, message in inbox.taken:
+        (attached,) = message.iter_attachments()
+        assert attached.get_content_type() == "application/pdf"
+        assert attached.get_content() == files(here)[str(attached.get_filename())][0]
 
 
 def test_a_document_that_gets_no_file_keeps_none_from_the_others_and_fails_the_step(
@@ -197,41 +249,12 @@ def test_a_document_that_gets_no_file_keeps_none_from_the_others_and_fails_the_s
     assert wrong.exit_code == 2
 
 
-def test_each_document_is_announced_once_with_its_file_and_how_it_stands(here: Deployment, inbox: Inbox) -> None:
-    execute(month_end_documents.JOB, here)
-    with here.control() as control:
-        push(control, now=NOW)
-    first, second = execute(month_end_mails.JOB, here), execute(month_end_mails.JOB, here)
-    assert first.figures == {"period": PERIOD, "written": 4, "before": 0, "without_address": 1, "failed": 0}
-    assert second.figures == {"period": PERIOD, "written": 0, "before": 4, "without_address": 1, "failed": 0}
-    assert (first.problem, [row["account_id"] for row in first.findings]) == ("", ["nobody"])
-    now = here.settings.now()
-    with here.control() as control:
-        assert send_mails(control, now=now).sent == 4
-        assert send_mails(control, now=now).sent == 0
-    known = numbers(here)
-    by_subject = {str(message["Subject"]): (recipients, message) for recipients, message in inbox.taken}
-    charged, charged_mail = by_subject[f"Invoice {known['card', Kind.INVOICE]} from Cloud AG"]
-    assert charged == ["ada@card.example", "books@card.example"]
-    assert "was charged to your payment method" in text_of(charged_mail)
-    _, credit = by_subject[f"Credit note {known['card', Kind.CREDIT_NOTE]} from Cloud AG"]
-    assert "for 2025-12 with a total of -30.00 USD" in text_of(credit)
-    assert "is credited to your account" in text_of(credit)
-    _, wire = by_subject[f"Rechnung {known['wire', Kind.INVOICE]} von Cloud AG"]
-    how = f"Bitte überweisen Sie 119.00 EUR bis zum 2026-02-17 auf die IBAN {IBAN} mit dem Verwendungszweck"
-    assert f"{how} {printed(creditor_reference(known['wire', Kind.INVOICE]))}." in text_of(wire)
-    for _, message in inbox.taken:
-        (attached,) = message.iter_attachments()
-        assert attached.get_content_type() == "application/pdf"
-        assert attached.get_content() == files(here)[str(attached.get_filename())][0]
-
-
 def test_a_mail_whose_document_cannot_be_printed_waits_and_holds_up_no_other(
     here: Deployment, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execute(month_end_mails.JOB, here)
     now = here.settings.now()
     with here.control() as control:
+        announce(control, PERIOD, now=now)
         control.store.transact(
             lambda connection: write_mail(connection, "wire", "recovered", language="en", about="x", values=RECOVERED, now=now)
         )
@@ -251,7 +274,6 @@ def to_no_pdf(*_: object, **__: object) -> bytes:
 
 
 def test_two_rounds_at_once_hand_each_mail_over_once(here: Deployment, inbox: Inbox) -> None:
-    execute(month_end_mails.JOB, here)
     now = here.settings.now()
     sent: list[int] = []
 
@@ -262,15 +284,8 @@ def test_two_rounds_at_once_hand_each_mail_over_once(here: Deployment, inbox: In
                 sent.append(send_mails(other, now=now).sent)
 
     with here.control() as control:
+        announce(control, PERIOD, now=now)
         object.__setattr__(control, "reached", meanwhile)
         assert send_mails(control, now=now).sent == 1
     assert sum(sent) == 4, "all, and the one again whose answer the first had not written down"
     assert len(inbox.taken) == 5
-
-
-def test_before_the_first_close_there_is_nothing_to_do(settings: Settings, client: Client, tmp_path: Path) -> None:
-    assert client
-    own = settings.model_copy(update={"control_url": SecretStr(fresh_sqlite(tmp_path))})
-    empty = Deployment(settings=own, control_settings=control_settings())
-    assert execute(month_end_documents.JOB, empty).figures == {"period": "", "documents": 0}
-    assert execute(month_end_mails.JOB, empty).figures == {"period": "", "written": 0}
