@@ -83,7 +83,7 @@ def announce(control: Control, period: str, *, now: datetime) -> Announced:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever keeps one mail from being written, the others are
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             failed.append(Unannounced(invoice_number=row.invoice_number, account_id=row.account_id, reason=reason))
             continue
         written += is_new
@@ -142,9 +142,9 @@ def _payment(invoice: IssuedInvoice, document: Document, *, charged: Money) -> s
 
 def _charged(connection: Connection, invoice: IssuedInvoice) -> Money:
     """What the document's payments took from a card."""
-    taken = select(func.coalesce(func.sum(payments.c.charged_minor), 0)).where(
+    taken = select(payments.c.charged_minor).where(
         payments.c.invoice_id == invoice.invoice_id,
         payments.c.status == PaymentStatus.PAID.value,
         payments.c.gateway.not_in(WITHOUT_GATEWAY),
     )
-    return Money(int(connection.execute(taken).scalar_one()), invoice.content.total.currency_code)
+    return Money(sum(connection.execute(taken).scalars()), invoice.content.total.currency_code)

@@ -90,7 +90,7 @@ def write_files(control: Control, period: str, folder: Path) -> FilesReport:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever keeps one document from its file, the others get theirs
-            failed[f"{type(error).__name__}: {error}"].append(number)
+            failed[f"{type(error).__name__}: {error}".partition("\n")[0]].append(number)
             continue
         written += is_new
         if why_without:

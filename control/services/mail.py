@@ -139,7 +139,8 @@ def _attached(control: Control, mail: Mail) -> AttachedPdf | None:
     except StoreError:
         raise
     except Exception as error:  # whatever it is, the mail must wait and not be lost
-        raise NotPrintedError(f"its document could not be printed: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise NotPrintedError(f"its document could not be printed: {reason}") from error
 
 
 def _recipients(connection: Connection, account_id: str) -> list[str]:
