@@ -21,7 +21,7 @@ from dagster import (
 )
 
 from orchestration.assets.control import PUBLISHED
-from orchestration.assets.invoices import LOOKED_AT
+from orchestration.assets.invoices import ANNOUNCED, LOOKED_AT, WRITTEN
 from orchestration.assets.models import ModelsConfig
 from orchestration.checks import DOCUMENT_CHECKS, ChecksConfig
 from orchestration.jobs import JOBS
@@ -56,6 +56,7 @@ def jobs(*, catalog_tables: Sequence[AssetKey]) -> list[UnresolvedAssetJobDefini
     catalog = AssetSelection.assets(*catalog_tables)
     documents = AssetSelection.checks(*DOCUMENT_CHECKS)
     tick = AssetSelection.all() - outgoing - catalog - documents
+    month_end = AssetSelection.assets(LOOKED_AT, ["control", "invoices_issued"], WRITTEN, ["control", "invoices_pushed"], ANNOUNCED)
     return [
         define_asset_job("tick", selection=tick, config=RunConfig(loggers=QUIET), description="Landing zone to drafts, checks included."),
         define_asset_job(
@@ -71,9 +72,9 @@ def jobs(*, catalog_tables: Sequence[AssetKey]) -> list[UnresolvedAssetJobDefini
         ),
         define_asset_job(
             "month_end",
-            selection=tick | documents | AssetSelection.assets(LOOKED_AT, ["control", "invoices_issued"], ["control", "invoices_pushed"]),
+            selection=tick | documents | month_end,
             config=RunConfig(ops=everything(), loggers=QUIET),
-            description="A tick with all checks; the earliest open month is looked at, closed where nothing stops it, and pushed.",
+            description="A tick with all checks; the earliest open month is looked at, closed, written as files, pushed and announced.",
         ),
         define_asset_job(
             "push", selection=AssetSelection.assets(["control", "invoices_pushed"]), description="Unpaid documents to gateways."
@@ -117,6 +118,7 @@ def schedules(*, is_on: bool) -> list[ScheduleDefinition]:
             default_status=DefaultScheduleStatus.RUNNING if is_on else DefaultScheduleStatus.STOPPED,
         )
         for job in JOBS
+        if job.cron
     ]
     month_end = ScheduleDefinition(
         name="month_end_schedule",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -29,7 +30,15 @@ class MailRefusedError(Exception):
     """The server takes this mail neither now nor later: an address that does not exist, a message it will not have."""
 
 
-def message_of(mail: Mail, settings: ControlSettings, *, at: datetime) -> EmailMessage:
+@dataclass(frozen=True, kw_only=True)
+class AttachedPdf:
+    """A file that a mail carries."""
+
+    name: str
+    content: bytes
+
+
+def message_of(mail: Mail, settings: ControlSettings, *, at: datetime, attached: AttachedPdf | None = None) -> EmailMessage:
     """The mail as it travels, text and HTML. `at` is when it was written: a repeated try sends the same bytes."""
     sender = settings.smtp_from or "billing@localhost"
     message = EmailMessage(policy=SMTP)
@@ -44,6 +53,8 @@ def message_of(mail: Mail, settings: ControlSettings, *, at: datetime) -> EmailM
     message["Content-Language"] = mail.language
     message.set_content(mail.plain_body)
     message.add_alternative(mail.html_body, subtype="html")
+    if attached is not None:
+        message.add_attachment(attached.content, maintype="application", subtype="pdf", filename=attached.name)
     return message
 
 

@@ -112,6 +112,12 @@ def open_periods(control: Control, client: Client, settings: Settings, *, before
     return [found for found in periods_with_drafts_before(client, settings, before) if found not in closed]
 
 
+def last_closed(control: Control) -> str | None:
+    """The latest month that is closed; None before the first."""
+    with control.store.reading() as connection:
+        return max(_closed_periods(connection), default=None)
+
+
 def _prepare(control: Control, client: Client, settings: Settings, period: str, *, as_of: datetime, now: datetime) -> _Closing:
     """Read what a close issues, and refuse what does not need the store to be refused."""
     month = Period.parse(period)

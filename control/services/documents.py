@@ -33,9 +33,10 @@ _WRITERS = {Syntax.CII: to_cii, Syntax.UBL: to_ubl}
 
 @dataclass(frozen=True, kw_only=True)
 class PrintedDocument:
-    """A PDF. `without_e_invoice` says why no e-invoice is embedded; empty where one is."""
+    """A PDF with the e-invoice in it (CII). `without_e_invoice` says why there is none, and is empty where there is one."""
 
     pdf: bytes
+    e_invoice: bytes | None
     without_e_invoice: str
 
 
@@ -66,8 +67,8 @@ def print_document(document: Document) -> PrintedDocument:
     try:
         e_invoice = document_xml(document, Syntax.CII)
     except NoEInvoiceError as reason:
-        return PrintedDocument(pdf=to_pdf(document, e_invoice=None), without_e_invoice=str(reason))
-    return PrintedDocument(pdf=to_pdf(document, e_invoice=e_invoice), without_e_invoice="")
+        return PrintedDocument(pdf=to_pdf(document, e_invoice=None), e_invoice=None, without_e_invoice=str(reason))
+    return PrintedDocument(pdf=to_pdf(document, e_invoice=e_invoice), e_invoice=e_invoice, without_e_invoice="")
 
 
 def issued_document(control: Control, number: str) -> Document:

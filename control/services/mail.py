@@ -1,5 +1,7 @@
 """Sends the mails that wait. Each is tried until a server takes it, three days long.
 
+A mail about a document carries its PDF. That is made for each try: a document never changes, so it is the same file each time.
+
 A mail is handed over once, but for a process that dies between the server's answer and our note of it: then the same mail
 goes out again under the same Message-ID. Recipients that a server refuses for good are reported and not tried again.
 """
@@ -15,10 +17,11 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from control.bootstrap import Control
+from control.errors import StoreError
 from control.mail import write
-from control.mail.smtp import MailRefusedError, Sender, message_of, sender_of
+from control.mail.smtp import AttachedPdf, MailRefusedError, Sender, message_of, sender_of
 from control.store import mails
-from control.store.mails import Mail, WaitingMail
+from control.store.mails import ABOUT_DOCUMENT, Mail, WaitingMail
 from control.store.tables import account_contacts, accounts
 
 AT_ONCE = 500
@@ -26,6 +29,10 @@ AT_ONCE = 500
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MAX_TRIES = 60, 4 * 3600, 25
 # A server that fails this often in a row is down: the rest waits for the next round.
 MAX_FAILURES = 3
+
+
+class NotPrintedError(Exception):
+    """What a mail is to carry could not be made; that says nothing about the server or other mails."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,19 +97,21 @@ def send_mails(control: Control, *, now: datetime, sender: Sender | None = None)
         failures = failures + 1 if result == "put_off" else 0
         if failures >= MAX_FAILURES:
             break
-    return Mailed(**{name: counts[name] for name in ("sent", "put_off", "given_up")})
+    return Mailed(sent=counts["sent"], put_off=counts["put_off"] + counts["not_printed"], given_up=counts["given_up"])
 
 
 def _try(control: Control, hand_over: Sender, waiting: WaitingMail, *, now: datetime) -> str:
-    """One try; the word that a round counts it under, empty where the mail was withdrawn meanwhile."""
-    mail = waiting.mail
-    if not control.store.transact(lambda connection: mails.begin_try(connection, mail.mail_id)):
+    """One try; the word that a round counts it under, empty where somebody else had it meanwhile."""
+    mail, later = waiting.mail, "put_off"
+    due_at = None if waiting.tries + 1 >= MAX_TRIES else now + _pause(waiting.tries)
+    if not control.store.transact(lambda connection: mails.begin_try(connection, mail.mail_id, tries=waiting.tries)):
         return ""
     try:
-        remark = hand_over(message_of(mail, control.settings, at=waiting.created_at))
+        remark = hand_over(message_of(mail, control.settings, at=waiting.created_at, attached=_attached(control, mail)))
+    except NotPrintedError as error:
+        reason, later = str(error), "not_printed"
     except OSError as error:  # of SMTP, too; first, since a certificate that is not known is a ValueError as well
         reason = f"{type(error).__name__}: {error}"
-        due_at = None if waiting.tries + 1 >= MAX_TRIES else now + _pause(waiting.tries)
     except (MailRefusedError, ValueError) as error:  # ValueError: an address that cannot stand in a header
         reason, due_at = str(error), None
     else:
@@ -110,7 +119,28 @@ def _try(control: Control, hand_over: Sender, waiting: WaitingMail, *, now: date
         control.store.transact(lambda connection: mails.sent(connection, mail.mail_id, remark=remark, now=now))
         return "sent"
     control.store.transact(lambda connection: mails.put_off(connection, mail.mail_id, reason=reason, due_at=due_at))
-    return "put_off" if due_at else "given_up"
+    return later if due_at else "given_up"
+
+
+def _attached(control: Control, mail: Mail) -> AttachedPdf | None:
+    """The document that a mail is about; None where it is about something else.
+
+    Raises:
+        NotPrintedError: it cannot be printed now.
+    """
+    if not mail.about.startswith(ABOUT_DOCUMENT):
+        return None
+    # Here and not above: what prints takes longer to import than a round without such mails.
+    from control.services.documents import issued_document, print_document  # noqa: PLC0415
+
+    try:
+        document = issued_document(control, mail.about.removeprefix(ABOUT_DOCUMENT))
+        return AttachedPdf(name=f"{document.number}.pdf", content=print_document(document).pdf)
+    except StoreError:
+        raise
+    except Exception as error:  # whatever it is, the mail must wait and not be lost
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise NotPrintedError(f"its document could not be printed: {reason}") from error
 
 
 def _recipients(connection: Connection, account_id: str) -> list[str]:

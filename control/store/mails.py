@@ -10,13 +10,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from control.store import revisions
 from control.store.tables import mails
 
 # How `about` begins where a mail is about overdue debt.
 ABOUT_OVERDUE = "overdue:"
+# How it begins where a mail carries a document; its invoice_id follows.
+ABOUT_DOCUMENT = "document:"
 PENDING, SENT, WITHDRAWN, GIVEN_UP = "pending", "sent", "withdrawn", "given_up"
 
 
@@ -51,7 +53,7 @@ def mail_id_of(*about: str) -> str:
 
 def enqueue(connection: Connection, mail: Mail, *, now: datetime) -> bool:
     """Put a mail into the queue; False where it was written before."""
-    if connection.execute(select(mails.c.mail_id).where(mails.c.mail_id == mail.mail_id)).first():
+    if is_written(connection, mail.mail_id):
         return False
     (revision,) = revisions.take(connection, 1)
     state: dict[str, Any] = {
@@ -73,9 +75,14 @@ def due(connection: Connection, *, now: datetime, limit: int) -> list[WaitingMai
     return [_waiting(row) for row in connection.execute(found.limit(limit))]
 
 
-def begin_try(connection: Connection, mail_id: str) -> bool:
-    """Count a try before it is made; False where somebody else sent or withdrew the mail meanwhile."""
-    return _change(connection, mail_id, tries=mails.c.tries + 1)
+def is_written(connection: Connection, mail_id: str) -> bool:
+    """Whether there is such a mail, sent or not."""
+    return connection.execute(select(mails.c.mail_id).where(mails.c.mail_id == mail_id)).first() is not None
+
+
+def begin_try(connection: Connection, mail_id: str, *, tries: int) -> bool:
+    """Count a try before it is made; False where somebody else tried, sent or withdrew the mail since `tries` was read."""
+    return _change(connection, mail_id, mails.c.tries == tries, tries=tries + 1)
 
 
 def sent(connection: Connection, mail_id: str, *, remark: str, now: datetime) -> None:
@@ -113,9 +120,9 @@ def list_mails(connection: Connection, account_id: str | None = None) -> list[di
     return [dict(row) for row in connection.execute(mine).mappings()]
 
 
-def _change(connection: Connection, mail_id: str, **values: Any) -> bool:  # noqa: ANN401 - columns of the table
+def _change(connection: Connection, mail_id: str, *conditions: ColumnElement[bool], **values: Any) -> bool:  # noqa: ANN401 - columns
     (revision,) = revisions.take(connection, 1)
-    mine = update(mails).where(mails.c.mail_id == mail_id, mails.c.status == PENDING)
+    mine = update(mails).where(mails.c.mail_id == mail_id, mails.c.status == PENDING, *conditions)
     return connection.execute(mine.values(revision=revision, **values)).rowcount == 1
 
 

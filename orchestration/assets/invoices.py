@@ -9,12 +9,16 @@ from dagster import AssetKey, AssetsDefinition, Config, MaterializeResult, Resou
 from control.services.preflight import next_to_close
 from orchestration.billing import issue_month, push_documents
 from orchestration.deployment import Deployment
-from orchestration.jobs import month_preflight
+from orchestration.jobs import month_end_documents, month_end_mails, month_preflight
 from orchestration.report import PipelineRun
 from warehouse.errors import InputError, RefusedError
 
 # Where a run holds it, nothing is issued before the month was looked at and found fit.
 LOOKED_AT = AssetKey(["control", month_preflight.JOB.asset])
+# Where a run holds it, nobody is charged before every document of the month has its file.
+WRITTEN = AssetKey(["control", month_end_documents.JOB.asset])
+# After the push, so that a mail can say what was charged.
+ANNOUNCED = AssetKey(["control", month_end_mails.JOB.asset])
 
 
 class CloseConfig(Config):
@@ -59,7 +63,7 @@ def invoice_assets(*, committed: AssetKey) -> list[AssetsDefinition]:
     @asset(
         key=["control", "invoices_pushed"],
         group_name="control",
-        deps=[["control", "invoices_issued"]],
+        deps=[["control", "invoices_issued"], WRITTEN],
         description="Issued, unpaid documents at their gateways. Repeating it charges nothing twice.",
     )
     def invoices_pushed(config: PushConfig, deployment: ResourceParam[Deployment]) -> MaterializeResult[Any]:

@@ -1,8 +1,10 @@
-"""`invoice pdf|xml`: a document as a file. What stands on it is control's business."""
+"""`invoice pdf|xml|files`: documents as files. What stands on them is control's business."""
 # ruff: noqa: PLC0415 - what a verb needs is imported when it runs: `meterhouse sql` must not wait for Dagster
 
 from __future__ import annotations
 
+import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestration import invoices
-from orchestration.cli.arguments import deployment
+from orchestration.cli.arguments import Period, deployment
 from orchestration.cli.output import FormatOption, emit
 from orchestration.session import open_warehouse
-from warehouse.errors import InputError
+from warehouse.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from control.documents.content import Document
 
+FILES_COLUMNS = ("result", "documents", "reason", "numbers")
 COLUMNS = ("invoice_number", "kind", "file", "bytes", "e_invoice", "message")
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="An invoice number, or an invoice_id.")]
@@ -35,6 +38,7 @@ def add_to(group: typer.Typer) -> None:
     """Add the verbs to the group `invoice`."""
     group.command("pdf")(pdf)
     group.command("xml")(xml)
+    group.command("files")(files)
 
 
 def pdf(number: Number, out: Out, output: FormatOption = None) -> None:
@@ -62,6 +66,30 @@ def xml(
     written = document_xml(document, Syntax(syntax))
     _write(out, written)
     emit([_row(document, out, size=len(written), e_invoice=syntax.value)], COLUMNS, output)
+
+
+def files(
+    period: Period,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder; default: documents/PERIOD in the home.", show_default=False)
+    ] = None,
+    output: FormatOption = None,
+) -> None:
+    """Write every document issued with a month as NUMBER.pdf, and its e-invoice as NUMBER.xml. Exit code 1 where one has no file."""
+    from control.services.document_files import folder_of, write_files
+
+    here = deployment()
+    with here.control() as control:
+        done = write_files(control, period, out or folder_of(here.settings, period))
+    rows: list[dict[str, Any]] = [
+        {"result": "written", "documents": done.written, "reason": "", "numbers": ""},
+        {"result": "left", "documents": done.left, "reason": "the files are there already", "numbers": ""},
+        *(asdict(one) for one in (*done.without_e_invoice, *done.failed)),
+    ]
+    emit(rows, FILES_COLUMNS, output)
+    print(f"meterhouse: {done.documents} documents of {done.period} in {done.folder}", file=sys.stderr)
+    if done.problem:
+        raise RefusedError(done.problem)
 
 
 def _find(number: str) -> Document:

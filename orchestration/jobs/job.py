@@ -45,7 +45,10 @@ class JobReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One job. `cron` is in UTC. `after` names assets that it stands on in the graph, as `group/name`."""
+    """One job. `after` names assets that it stands on in the graph, as `group/name`.
+
+    `cron` is in UTC, and empty where the job has no time of its own: it is a step of another, or run by hand.
+    """
 
     name: str
     asset: str

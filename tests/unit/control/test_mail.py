@@ -40,6 +40,14 @@ VALUES = {
     "seller": "Cloud AG",
     "limit": "5.00 EUR",
     "was_suspended": True,
+    "kind": "invoice",
+    "number": "INV-000001",
+    "period": "2026-01",
+    "payment": "transfer",
+    "open": "10.00 EUR",
+    "charged": "0.00 EUR",
+    "iban": "DE02120300000000202051",
+    "reference": "RF18 INV0 0000 1",
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from dagster import AssetKey, DefaultScheduleStatus, Definitions
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from orchestration.assets.invoices import LOOKED_AT
+from orchestration.assets.invoices import ANNOUNCED, LOOKED_AT, WRITTEN
 from orchestration.definitions import build_definitions
 from orchestration.jobs import JOBS
 from orchestration.schedules import schedules
@@ -124,13 +124,17 @@ def test_each_job_that_runs_by_itself_makes_one_asset_and_no_tick(definitions: D
         assert selected == {AssetKey(["control", job.asset])}, job.name
 
 
-def test_the_end_of_a_month_is_one_run_that_looks_before_it_issues_and_pushes_last(definitions: Definitions, graph: AssetGraph) -> None:
+def test_the_end_of_a_month_is_one_run_that_looks_issues_writes_files_pushes_and_announces(
+    definitions: Definitions, graph: AssetGraph
+) -> None:
     selected = set(definitions.resolve_job_def("month_end").asset_layer.executable_asset_keys)
     assert set(definitions.resolve_job_def("month_close").asset_layer.executable_asset_keys) <= selected
     issued, pushed = AssetKey(["control", "invoices_issued"]), AssetKey(["control", "invoices_pushed"])
-    assert {LOOKED_AT, issued, pushed} <= selected
+    assert {LOOKED_AT, issued, WRITTEN, pushed, ANNOUNCED} <= selected
     assert {AssetKey(["ops", "committed_ticks"]), LOOKED_AT} <= upstream(graph, issued)
-    assert issued in upstream(graph, pushed)
+    assert issued in upstream(graph, WRITTEN)
+    assert WRITTEN in upstream(graph, pushed)
+    assert pushed in upstream(graph, ANNOUNCED)
 
 
 def test_nothing_that_dbt_writes_lies_in_the_checkout(definitions: Definitions) -> None:
