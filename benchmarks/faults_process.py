@@ -17,13 +17,15 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from benchmarks import faults_checks
@@ -167,8 +169,20 @@ def start(arguments: Sequence[str], *, environment: Mapping[str, str], folder: P
     """
     folder.mkdir(parents=True)
     process = _context().Process(target=_live, args=(list(arguments), dict(environment), folder, fault))
-    process.start()
+    with _without_main():
+        process.start()
     return Command(process, folder)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """A new process imports the main module of this one, before it has its environment; that is no part of the command."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _context() -> ForkServerContext:

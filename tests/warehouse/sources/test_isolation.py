@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
@@ -35,3 +36,4 @@ def test_every_source_that_can_be_read_is_loaded_whatever_the_others_say(client:
     results, unreadable = load_sources(client, own.model_copy(update={"landing": str(tmp_path / "gone"), "kafka_brokers": None}))
     assert (results, len(unreadable)) == ([], 1)
     assert "METERHOUSE_LANDING names" in unreadable[0]
+    shutil.rmtree(folder)
