@@ -40,15 +40,6 @@ class PrintedDocument:
     without_e_invoice: str
 
 
-def document_pdf(control: Control, number: str) -> bytes:
-    """The PDF of an issued document by its number or invoice_id.
-
-    Raises:
-        InputError: no document has that number.
-    """
-    return print_document(issued_document(control, number)).pdf
-
-
 def document_xml(document: Document, syntax: Syntax) -> bytes:
     """The e-invoice, which EN 16931's own rules found valid.
 

@@ -85,17 +85,15 @@ def publish(control: Control, client: Client, settings: Settings) -> dict[str, i
         StoreError: the control store does not answer.
     """
     raw = settings.database("raw")
-    sent: dict[str, int] = {}
-    for feed in _FEEDS:
-        published: int = client.query(f"SELECT max(revision) FROM {raw}.{feed.table}").result_rows[0][0]
-        _check_same_history(control.store, published, feed.table)
-        sent[feed.table] = _send(control.store, client, f"{raw}.{feed.table}", feed, after=published)
-    return sent
+    asked = " UNION ALL ".join(f"SELECT '{feed.table}', max(revision) FROM {raw}.{feed.table}" for feed in _FEEDS)
+    published = {str(table): int(revision) for table, revision in client.query(asked).result_rows}
+    known = reached(control)
+    for table, revision in published.items():
+        _check_same_history(known, revision, table)
+    return {feed.table: _send(control.store, client, f"{raw}.{feed.table}", feed, after=published[feed.table]) for feed in _FEEDS}
 
 
-def _check_same_history(store: Store, published: int, table: str) -> None:
-    with store.reading() as connection:
-        known = revisions.current(connection)
+def _check_same_history(known: int, published: int, table: str) -> None:
     if published > known:
         raise RefusedError(
             f"raw.{table} holds revision {published}, but this control store only reached {known}: the warehouse belongs to another or"

@@ -25,10 +25,8 @@ from control.services.payouts import export_again, export_payouts, list_payouts
 from control.services.push import push
 from control.services.reconcile import reconcile
 from control.services.refund import refund_invoice
-from control.services.register import KIND as REGISTER
 from control.services.register import Registration, register
 from control.services.work import work
-from control.store import sagas
 from control.store.tables import invoices, refunds
 from control.testing.crashes.world import CUSTOMERS, World, match
 from control.testing.memory_gateway import DECLINES_WHEN_SAVED, PAYS
@@ -118,14 +116,6 @@ def _suspend_and_resume(control: Control, world: World) -> object:
     if states["transfers"] != "suspended":
         suspend(control, "transfers", reason="abuse report", actor=ACTOR, now=world.now)
     return resume(control, "transfers", reason="report was wrong", actor=ACTOR, now=world.now)
-
-
-def _is_registering(account_id: str) -> Callable[[Control, World], bool]:
-    def found(control: Control, world: World) -> bool:  # noqa: ARG001 - of every command
-        with control.store.reading() as connection:
-            return sagas.unfinished(connection, REGISTER, account_id) is not None
-
-    return found
 
 
 BEFORE: tuple[Command, ...] = (Command(name="cards", run=_cards),)

@@ -18,7 +18,7 @@ from control.documents.einvoice import NoEInvoiceError, Syntax
 from control.domain.documents import Draft, IssuedInvoice, Kind
 from control.domain.particulars import CatalogTexts, Particulars, TaxPart, from_text, to_text
 from control.services.accounts import upsert_accounts
-from control.services.documents import document_pdf, document_xml, issued_document, print_document
+from control.services.documents import document_xml, issued_document, print_document
 from control.services.issue import issue_documents
 from control.services.push import push
 from control.services.refund import refund_invoice
@@ -44,10 +44,10 @@ def control(tmp_path: Path, gateway: FakeGateway) -> Iterator[Control]:
 
 def test_the_pdf_has_the_names_of_the_day_of_issue_and_stays_the_same(control: Control) -> None:
     invoice = issue(control, a_draft(amounts=[100, 200], percent="19"))
-    before = document_pdf(control, invoice.invoice_number)
+    before = print_document(issued_document(control, invoice.invoice_number)).pdf
     upsert_accounts(control, [an_account(name="Renamed", is_tax_exempt=True, gateway="")])
-    assert document_pdf(control, invoice.invoice_number) == before
-    assert document_pdf(control, invoice.invoice_id) == before
+    assert print_document(issued_document(control, invoice.invoice_number)).pdf == before
+    assert print_document(issued_document(control, invoice.invoice_id)).pdf == before
     page = text_of(before)
     assert "Virtual CPU" in page
     assert "USt" in page
@@ -109,7 +109,7 @@ def test_a_document_that_can_have_no_e_invoice_is_printed_with_the_reason(contro
 
 def test_a_number_that_does_not_exist_is_an_error(control: Control) -> None:
     with pytest.raises(InputError, match="INV-9"):
-        document_pdf(control, "INV-9")
+        issued_document(control, "INV-9")
 
 
 def test_an_iban_with_wrong_check_digits_is_no_setting() -> None:
