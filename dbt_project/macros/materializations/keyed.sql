@@ -59,7 +59,7 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
     partition by {{ partition_by }}
     order by ({{ order_by }})
     {#- A late event reads some granules of each day it re-rates: rows in one, the smaller the less it reads, the larger the index. #}
-    settings index_granularity = 1024
+    settings index_granularity = 256
     empty as select *, toUInt64(0) as _version, toUInt8(0) as _is_deleted from (
     {{ sql }}
     )
