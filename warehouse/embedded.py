@@ -29,6 +29,8 @@ from warehouse.secrets import passwords
 START_SECONDS = 60  # an unclean stop may have to replay parts; a fresh start takes under one second
 STOP_SECONDS = 60  # running merges are allowed to end
 
+_PROGRAM = Path(__file__).with_name("server_process.py")
+
 # Prefixes whose databases the analyst may read, since the last start.
 PREFIXES_FILE = "prefixes.json"
 
@@ -104,7 +106,7 @@ def start(home: Path, *, database_prefix: str = "", ports: tuple[int, int] | Non
         log = base / "server.log"
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own program and arguments
-                [sys.executable, "-I", str(Path(__file__).with_name("server_process.py")), str(base)],
+                [sys.executable, "-I", str(_PROGRAM), str(base)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -199,9 +201,9 @@ def _is_our_process(pid: int, home: Path) -> bool:
         status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return (
-        status != "Z" and str(Path(__file__).with_name("server_process.py")).encode() in command and str(folder(home)).encode() in command
-    )
+    # By the program's name, not its path: a server that another installation started for this home is this home's server.
+    program = f"/{_PROGRAM.name}".encode()
+    return status != "Z" and any(part.endswith(program) for part in command) and str(folder(home)).encode() in command
 
 
 def _reap(pid: int) -> None:

@@ -62,6 +62,16 @@ def test_a_stop_leaves_no_process_and_a_stale_record_is_ignored(tmp_path: Path) 
     assert not embedded.stop(tmp_path)
 
 
+def test_a_server_that_another_installation_started_is_found_and_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = embedded.start(tmp_path)
+    monkeypatch.setattr(embedded, "_PROGRAM", Path("/another/installation/warehouse/server_process.py"))
+    with monkeypatch.context() as another:
+        another.setattr(embedded, "_children", {})  # it did not start the server
+        assert embedded.running(tmp_path) == state
+    assert embedded.stop(tmp_path)
+    assert not Path(f"/proc/{state.pid}").exists()
+
+
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     base = embedded.folder(tmp_path)
     base.mkdir(parents=True)
