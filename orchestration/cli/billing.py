@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -134,7 +137,12 @@ def close(period: Period, as_of: AsOf = None, output: FormatOption = None) -> No
     """Bring the pipeline to its as-of, check everything and issue the invoices of a month. Repeating it changes nothing."""
     invoices.refuse_unfinished(period, as_of)
     here = deployment()
-    with open_gate(here.settings) as gate, here.alone("meterhouse close"), open_warehouse(here) as client:
+    with (
+        open_gate(here.settings) as gate,
+        _imported("orchestration.pipeline"),
+        here.alone("meterhouse close"),
+        open_warehouse(here) as client,
+    ):
         from orchestration.pipeline import close_month
 
         report = close_month(here, gate, period, as_of=as_of)
@@ -231,7 +239,7 @@ def run_row(report: RunReport, *, seconds: float) -> dict[str, Any]:
 def _tick(holder: str, *, as_of: datetime | None, rebuild: RebuildRange | None, output: Format | None) -> None:
     here = deployment()
     started = time.monotonic()
-    with open_gate(here.settings) as gate, here.alone(holder), open_warehouse(here):
+    with open_gate(here.settings) as gate, _imported("orchestration.pipeline"), here.alone(holder), open_warehouse(here):
         from orchestration.pipeline import run_tick
 
         report = run_tick(here, gate, as_of=as_of, rebuild=rebuild)
@@ -239,6 +247,17 @@ def _tick(holder: str, *, as_of: datetime | None, rebuild: RebuildRange | None, 
     _warn(report)
     if report.unreadable:
         raise InputError("; ".join(report.unreadable))
+
+
+@contextmanager
+def _imported(module: str) -> Iterator[None]:
+    """Import the module beside what the block does: Dagster and dbt take longer than the warehouse takes to start.
+
+    The block imports it as well, and waits there for the end of this one.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="import") as beside:
+        beside.submit(import_module, module)
+        yield
 
 
 def _warn(report: RunReport) -> None:
