@@ -30,6 +30,8 @@ def _postpone(name: str) -> None:
     """Let the module be imported when something of it is first used, and not before."""
 
     def attribute(wanted: str) -> object:
+        if wanted.startswith("__"):  # who asks every module for its file uses nothing of it
+            raise AttributeError(wanted)
         if sys.modules.get(name) is stand_in:
             del sys.modules[name]
         return getattr(import_module(name), wanted)
