@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from importlib import import_module
@@ -139,9 +137,8 @@ def close(period: Period, as_of: AsOf = None, output: FormatOption = None) -> No
     here = deployment()
     with (
         open_gate(here.settings) as gate,
-        _imported("orchestration.pipeline"),
         here.alone("meterhouse close"),
-        open_warehouse(here) as client,
+        open_warehouse(here, meanwhile=_import_pipeline) as client,
     ):
         from orchestration.pipeline import close_month
 
@@ -239,7 +236,7 @@ def run_row(report: RunReport, *, seconds: float) -> dict[str, Any]:
 def _tick(holder: str, *, as_of: datetime | None, rebuild: RebuildRange | None, output: Format | None) -> None:
     here = deployment()
     started = time.monotonic()
-    with open_gate(here.settings) as gate, _imported("orchestration.pipeline"), here.alone(holder), open_warehouse(here):
+    with open_gate(here.settings) as gate, here.alone(holder), open_warehouse(here, meanwhile=_import_pipeline):
         from orchestration.pipeline import run_tick
 
         report = run_tick(here, gate, as_of=as_of, rebuild=rebuild)
@@ -249,15 +246,9 @@ def _tick(holder: str, *, as_of: datetime | None, rebuild: RebuildRange | None, 
         raise InputError("; ".join(report.unreadable))
 
 
-@contextmanager
-def _imported(module: str) -> Iterator[None]:
-    """Import the module beside what the block does: Dagster and dbt take longer than the warehouse takes to start.
-
-    The block imports it as well, and waits there for the end of this one.
-    """
-    with ThreadPoolExecutor(1, thread_name_prefix="import") as beside:
-        beside.submit(import_module, module)
-        yield
+def _import_pipeline() -> None:
+    """Dagster and dbt take longer to import than the warehouse takes to start."""
+    import_module("orchestration.pipeline")
 
 
 def _warn(report: RunReport) -> None:
