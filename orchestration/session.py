@@ -9,7 +9,7 @@ killed, so the next one to end stops what it left behind.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -24,8 +24,13 @@ from warehouse.settings import Settings
 
 
 @contextmanager
-def warehouse_for(settings: Settings) -> Iterator[None]:
-    """The warehouse answers inside the block. For a configured server nothing is started or stopped."""
+def warehouse_for(settings: Settings, *, meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
+    """The warehouse answers inside the block. For a configured server nothing is started or stopped.
+
+    Args:
+        settings: of the deployment.
+        meanwhile: called while a server that had to be started comes up.
+    """
     if not settings.is_embedded:
         yield
         return
@@ -37,16 +42,16 @@ def warehouse_for(settings: Settings) -> Iterator[None]:
             with _deciding(run):
                 if embedded.running(settings.home) is None:
                     _mark(run).touch()
-                embedded.start(settings.home, database_prefix=settings.database_prefix)
+                embedded.start(settings.home, database_prefix=settings.database_prefix, meanwhile=meanwhile)
             yield
         finally:  # also where a signal ended the command while the server was starting
             _stop_if_last(settings.home, run, users)
 
 
 @contextmanager
-def open_warehouse(deployment: Deployment) -> Iterator[Client]:
+def open_warehouse(deployment: Deployment, *, meanwhile: Callable[[], object] | None = None) -> Iterator[Client]:
     """A client of the pipeline user, with databases and tables of this version; the server is started if needed."""
-    with warehouse_for(deployment.settings), deployment.warehouse() as client:
+    with warehouse_for(deployment.settings, meanwhile=meanwhile), deployment.warehouse() as client:
         migrate(client, deployment.settings)
         yield client
 

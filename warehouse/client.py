@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import clickhouse_connect
+from clickhouse_connect.driver import options as driver_options
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
@@ -18,6 +19,9 @@ from warehouse.settings import Settings
 
 # What it would log stands in the exceptions that we explain.
 logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
+
+# We insert rows. To see that they are no data frame the driver would import pandas, half a second of each command that writes.
+vars(driver_options).update(pd=None, pd_time_test=None)
 
 # A statement of a tick may run this long before the client gives up; a lost connection is noticed by TCP long before.
 STATEMENT_SECONDS = 3600

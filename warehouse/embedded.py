@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +80,16 @@ def restart(home: Path, *, database_prefix: str) -> Running:
     return start(home, database_prefix=database_prefix, ports=(before.http_port, before.tcp_port) if before else None)
 
 
-def start(home: Path, *, database_prefix: str = "", ports: tuple[int, int] | None = None) -> Running:
+def start(
+    home: Path, *, database_prefix: str = "", ports: tuple[int, int] | None = None, meanwhile: Callable[[], object] | None = None
+) -> Running:
     """Start the server, or return the one that runs.
 
     Args:
         home: whose server it is.
         database_prefix: what the analyst may read besides the prefixes of earlier starts.
         ports: HTTP and TCP port; default: free ones.
+        meanwhile: called once while a server that had to be started comes up.
 
     Raises:
         WarehouseError: it did not come up; the message holds the log's last lines.
@@ -120,6 +123,8 @@ def start(home: Path, *, database_prefix: str = "", ports: tuple[int, int] | Non
         record.replace(base / "server.json")
         ready = False
         try:
+            if meanwhile:
+                meanwhile()
             ready = _wait_until_ready(home, state)
         finally:
             if not ready:

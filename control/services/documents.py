@@ -14,7 +14,6 @@ from sqlalchemy import Connection, or_
 from control.bootstrap import Control
 from control.documents.content import Corrected, Document, of_draft, of_issued
 from control.documents.einvoice import NoEInvoiceError, Syntax, e_invoice_of, problems_of, to_cii, to_ubl
-from control.documents.pdf import to_pdf
 from control.domain.documents import Draft
 from control.domain.particulars import CatalogTexts, particulars_of
 from control.domain.periods import Period
@@ -55,6 +54,8 @@ def document_xml(document: Document, syntax: Syntax) -> bytes:
 
 def print_document(document: Document) -> PrintedDocument:
     """The PDF/A-3 file: Factur-X where the document can be an e-invoice, else pages only."""
+    from control.documents.pdf import to_pdf  # noqa: PLC0415 - a second to import; every tick loads this module, and almost none prints
+
     try:
         e_invoice = document_xml(document, Syntax.CII)
     except NoEInvoiceError as reason:

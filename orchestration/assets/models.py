@@ -134,9 +134,12 @@ def _events(
     """
     translator = LayerTranslator()
     broken = []
+    # One message: each is an event of the run, which costs as much as a materialization.
+    context.log.info(
+        "\n".join(f"{result.status} {manifest['nodes'][result.unique_id]['name']} {result.seconds:.2f} s" for result in results)
+    )
     for result in _downstream_last(manifest, results):
         node = manifest["nodes"][result.unique_id]
-        context.log.info(f"{result.status} {node['name']} {result.seconds:.2f} s")
         if node["resource_type"] == "test":
             outcome = _outcome(run.deployment, node, result)
             if outcome is None:

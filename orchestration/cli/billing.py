@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -134,7 +135,11 @@ def close(period: Period, as_of: AsOf = None, output: FormatOption = None) -> No
     """Bring the pipeline to its as-of, check everything and issue the invoices of a month. Repeating it changes nothing."""
     invoices.refuse_unfinished(period, as_of)
     here = deployment()
-    with open_gate(here.settings) as gate, here.alone("meterhouse close"), open_warehouse(here) as client:
+    with (
+        open_gate(here.settings) as gate,
+        here.alone("meterhouse close"),
+        open_warehouse(here, meanwhile=_import_pipeline) as client,
+    ):
         from orchestration.pipeline import close_month
 
         report = close_month(here, gate, period, as_of=as_of)
@@ -231,7 +236,7 @@ def run_row(report: RunReport, *, seconds: float) -> dict[str, Any]:
 def _tick(holder: str, *, as_of: datetime | None, rebuild: RebuildRange | None, output: Format | None) -> None:
     here = deployment()
     started = time.monotonic()
-    with open_gate(here.settings) as gate, here.alone(holder), open_warehouse(here):
+    with open_gate(here.settings) as gate, here.alone(holder), open_warehouse(here, meanwhile=_import_pipeline):
         from orchestration.pipeline import run_tick
 
         report = run_tick(here, gate, as_of=as_of, rebuild=rebuild)
@@ -239,6 +244,11 @@ def _tick(holder: str, *, as_of: datetime | None, rebuild: RebuildRange | None, 
     _warn(report)
     if report.unreadable:
         raise InputError("; ".join(report.unreadable))
+
+
+def _import_pipeline() -> None:
+    """Dagster and dbt take longer to import than the warehouse takes to start."""
+    import_module("orchestration.pipeline")
 
 
 def _warn(report: RunReport) -> None:

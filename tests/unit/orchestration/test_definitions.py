@@ -24,6 +24,9 @@ import socket
 def refuse(*_): raise AssertionError("a connection was opened")
 socket.socket.connect = refuse
 import orchestration.definitions
+import sys
+loaded = {"fpdf", "pandas", "great_expectations"} & set(sys.modules)
+assert not loaded, f"every tick would wait for {loaded}"
 """
 
 
