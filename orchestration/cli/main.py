@@ -25,6 +25,7 @@ from orchestration.cli import (
     catalog,
     debt,
     demo,
+    export,
     fraud,
     jobs,
     kafka,
@@ -52,7 +53,7 @@ app = typer.Typer(
 )
 for module in (
     demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, debt, fraud, ledger, jobs, keys, kafka,
-    backup, bench,
+    backup, bench, export,
 ):  # fmt: skip
     module.register(app)
 
