@@ -216,15 +216,15 @@ def _has_our_mark(target: Path) -> bool:
 def _write_csv(client: Client, settings: Settings, period: str, target: Path, *, columns: Sequence[_Column], seller_name: str) -> None:
     month = Period.parse(period)
     rating, number = settings.database("rating"), f"{month.start_at:%Y%m}"
+    values = ", ".join(f"{column.csv_value('focus')} AS {column.name}" for column in columns)
     statement = (
-        f"SELECT {', '.join(f'{column.csv_value("focus")} AS {column.name}' for column in columns)}"
+        f"SELECT {values}"
         f" FROM {settings.database('finops')}.{TABLE} AS focus"
         f" WHERE focus.BillingPeriodStart = '{month.start_at:%Y-%m-%d %H:%M:%S}'"
         f" ORDER BY {', '.join(f'focus.{name}' for name in _ORDER)}"
     )
     options = {
         "format_csv_null_representation": "",
-        "prefer_column_name_to_alias": 1,
         "max_bytes_before_external_sort": _SERVER_BYTES,
         "max_bytes_before_external_group_by": _SERVER_BYTES,
         # The engine does not see through the view that the other months' charges are not asked for.
@@ -256,7 +256,8 @@ def _write_parquet(source: Path, target: Path, columns: Sequence[_Column]) -> tu
                 read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
                 parse_options=pa_csv.ParseOptions(newlines_in_values=True),
                 convert_options=pa_csv.ConvertOptions(
-                    column_types={field.name: field.type for field in schema},
+                    # Wide decimals are cast below: no reader of CSV makes them.
+                    column_types={field.name: pa.string() if pa.types.is_decimal(field.type) else field.type for field in schema},
                     null_values=[""],
                     strings_can_be_null=True,
                     quoted_strings_can_be_null=False,
