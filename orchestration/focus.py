@@ -43,7 +43,7 @@ _CHUNK_BYTES = 1 << 20
 _BLOCK_BYTES = 32 << 20
 # Beyond this the server sorts and groups on its disk.
 _SERVER_BYTES = 1 << 30
-# Sums of a month's costs have at most 76 digits, as the warehouse's own.
+# Costs have at most 38 digits, and sums of a month's no more than the warehouse's own.
 _EXACT = Context(prec=77)
 
 
@@ -77,7 +77,7 @@ class _Column:
         match self.focus_type:
             case "Decimal":
                 precision, scale = self.type.partition("Decimal(")[2].rstrip(")").split(", ")
-                return pa.decimal256(int(precision), int(scale))
+                return pa.decimal128(int(precision), int(scale))
             case "Date/Time":
                 return pa.timestamp("ms", tz="UTC")
             case _:
@@ -256,8 +256,7 @@ def _write_parquet(source: Path, target: Path, columns: Sequence[_Column]) -> tu
                 read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
                 parse_options=pa_csv.ParseOptions(newlines_in_values=True),
                 convert_options=pa_csv.ConvertOptions(
-                    # Wide decimals are cast below: no reader of CSV makes them.
-                    column_types={field.name: pa.string() if pa.types.is_decimal(field.type) else field.type for field in schema},
+                    column_types={field.name: field.type for field in schema},
                     null_values=[""],
                     strings_can_be_null=True,
                     quoted_strings_can_be_null=False,

@@ -53,8 +53,7 @@ recomputed as (
         toDate(concat(period, '-01')) as billed_month,
         sku_id,
         price_id,
-        arraySort(groupArray((toString(line_type), quantity, amount))) as parts,
-        sum(lines.amount_unrounded) as amount_unrounded
+        arraySort(groupArray((toString(line_type), quantity, amount))) as parts
     from {{ ref('int_recomputed_lines') }} as lines
     group by account_id, billed_month, sku_id, price_id
 ),
@@ -68,8 +67,8 @@ settled as (
         billed.billed_month as billed_month,
         billed.sku_id as sku_id,
         billed.price_id as price_id,
-        billed.parts = recomputed.parts as is_current,
-        {{ cost('billed.amount') }} - recomputed.amount_unrounded as rounding_amount
+        billed.amount as amount,
+        billed.parts = recomputed.parts as is_current
     from billed
     left any join recomputed
         on billed.account_id = recomputed.account_id
@@ -111,8 +110,8 @@ charged as (
             any(toString(hours.service)) as service,
             any(toString(hours.unit)) as unit,
             sum(hours.quantity) as quantity,
-            sum(hours.list_amount_unrounded) as list_amount,
-            sum(hours.amount_unrounded) as amount,
+            {{ cost('sum(hours.list_amount_unrounded)') }} as list_amount,
+            {{ cost('sum(hours.amount_unrounded)') }} as amount,
             -- Those of the day's last hour.
             argMax(hours.labels, hours.hour_at) as labels
         from {{ ref('charges_hourly') }} as hours
@@ -182,6 +181,37 @@ purchased as (
     group by invoice_id, billed_month, from_date, to_date, account_id, sku_id, price_id
 ),
 
+-- What the rows of `charged` add up to: days have their grain, and their cost is rounded as theirs.
+settled_days as (
+    select
+        settled.invoice_id as invoice_id,
+        days.account_id as account_id,
+        days.billed_month as billed_month,
+        days.sku_id as sku_id,
+        days.price_id as price_id,
+        days.currency_code as currency_code,
+        days.list_amount as list_amount,
+        days.charged_amount as charged_amount,
+        {{ cost('settled.amount') }} - days.charged_amount as rounding_amount
+    from (
+        select
+            account_id,
+            sku_id,
+            price_id,
+            toStartOfMonth(daily.charge_date) as billed_month,
+            any(toString(daily.currency_code)) as currency_code,
+            sum({{ cost('daily.list_amount_unrounded') }}) as list_amount,
+            sum({{ cost('daily.amount_unrounded') }}) as charged_amount
+        from {{ ref('charges_daily') }} as daily
+        group by account_id, sku_id, price_id, billed_month
+    ) as days
+    inner join (select * from settled where is_current) as settled
+        on days.account_id = settled.account_id
+        and days.billed_month = settled.billed_month
+        and days.sku_id = settled.sku_id
+        and days.price_id = settled.price_id
+),
+
 -- The tax that the list prices would bear: the tax on what is billed, and on what lists beyond it.
 taxed as (
     select
@@ -202,24 +232,9 @@ taxed as (
         union all
 
         select
-            settled.invoice_id, days.billed_month, days.billed_month as charged_month, days.account_id, days.currency_code,
-            toDecimal128(0, 4) as tax_amount, toDecimal256(0, 6) as tax_percent, days.beyond_amount as net_amount
-        from (
-            select
-                account_id,
-                sku_id,
-                price_id,
-                toStartOfMonth(daily.charge_date) as billed_month,
-                any(toString(daily.currency_code)) as currency_code,
-                sum(daily.list_amount_unrounded - daily.amount_unrounded) as beyond_amount
-            from {{ ref('charges_daily') }} as daily
-            group by account_id, sku_id, price_id, billed_month
-        ) as days
-        inner join (select * from settled where is_current) as settled
-            on days.account_id = settled.account_id
-            and days.billed_month = settled.billed_month
-            and days.sku_id = settled.sku_id
-            and days.price_id = settled.price_id
+            invoice_id, billed_month, billed_month as charged_month, account_id, currency_code,
+            toDecimal128(0, 4) as tax_amount, toDecimal256(0, 6) as tax_percent, list_amount - charged_amount as net_amount
+        from settled_days
     ) as parts
     group by invoice_id, billed_month
     having tax_amount != 0
@@ -258,8 +273,8 @@ shown as (
         '' as resource_id, '' as region, sku_id, price_id, '' as service, '' as unit, '' as tags, '' as part, 'rounding' as row_type,
         toDecimal256(0, 12) as quantity, rounding_amount as list_cost, rounding_amount as contracted_cost,
         rounding_amount as billed_cost, rounding_amount as effective_cost, '' as named
-    from settled
-    where is_current and rounding_amount != 0
+    from settled_days
+    where rounding_amount != 0
 
     union all
 
@@ -290,7 +305,7 @@ shown as (
         invoice_id, billed_month, charged_month as from_date, addMonths(charged_month, 1) as to_date, account_id, '' as project_id,
         '' as resource_id, '' as region, '' as sku_id, '' as price_id, '' as service, '' as unit, '' as tags, '' as part,
         'tax' as row_type, toDecimal256(0, 12) as quantity,
-        {{ cost(rounded_amount('net_amount * toDecimal256(tax_percent, 6) / 100', minor_units('currency_code'))) }} as list_cost,
+        {{ cost(rounded_amount('toDecimal256(net_amount, 18) * toDecimal256(tax_percent, 8) / 100', minor_units('currency_code'))) }} as list_cost,
         {{ cost('tax_amount') }} as contracted_cost, contracted_cost as billed_cost, contracted_cost as effective_cost,
         toString(tax_percent) as named
     from taxed
@@ -314,7 +329,7 @@ worded as (
         shown.sku_id as sku_id,
         shown.price_id as price_id,
         shown.tags as tags,
-        shown.quantity as quantity,
+        toDecimal128(shown.quantity, 12) as quantity,
         shown.list_cost as list_cost,
         shown.contracted_cost as contracted_cost,
         shown.billed_cost as billed_cost,
@@ -387,12 +402,12 @@ select
     if(is_consumed, quantity, null) as ConsumedQuantity,
     if(is_consumed, unit, null) as ConsumedUnit,
     contracted_cost as ContractedCost,
-    if(is_priced, if(quantity > 0, contracted_cost / if(quantity > 0, quantity, toDecimal256(1, 12)), {{ cost('0') }}), null) as ContractedUnitPrice,
+    if(is_priced, {{ unit_cost('contracted_cost', 'quantity') }}, null) as ContractedUnitPrice,
     effective_cost as EffectiveCost,
     nullIf(invoice_number, '') as InvoiceId,
     seller_name as InvoiceIssuerName,
     list_cost as ListCost,
-    if(is_priced, if(quantity > 0, list_cost / if(quantity > 0, quantity, toDecimal256(1, 12)), {{ cost('0') }}), null) as ListUnitPrice,
+    if(is_priced, {{ unit_cost('list_cost', 'quantity') }}, null) as ListUnitPrice,
     multiIf(row_type in ('usage', 'purchase'), 'Standard', row_type in ('commitment', 'commitment_unused'), 'Committed', null) as PricingCategory,
     currency_code as PricingCurrency,
     ContractedUnitPrice as PricingCurrencyContractedUnitPrice,
