@@ -284,10 +284,22 @@ shown as (
         toString(lines.unit) as unit, '' as tags, '' as part,
         if(lines.price_id in (select price_id from commitments), 'corrected_commitment', 'correction') as row_type,
         lines.quantity, {{ cost('lines.amount') }} as list_cost, list_cost as contracted_cost, list_cost as billed_cost,
-        list_cost as effective_cost, toString(lines.line_type) as named
-    from {{ ref('invoice_lines') }} as lines
+        list_cost as effective_cost, lines.line_type as named
+    from (
+        select
+            invoice_id,
+            account_id,
+            sku_id,
+            price_id,
+            toString(parts.line_type) as line_type,
+            any(parts.unit) as unit,
+            sum(parts.quantity) as quantity,
+            sum(parts.amount) as amount
+        from {{ ref('invoice_lines') }} as parts
+        where parts.kind != 'invoice'
+        group by invoice_id, account_id, sku_id, price_id, line_type
+    ) as lines
     inner join documents on lines.invoice_id = documents.invoice_id
-    where lines.kind != 'invoice'
 
     union all
 

@@ -7,20 +7,24 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from pydantic import SecretStr
 
 from ingestion.loader import load_file
 from orchestration.catalog import apply_folder
+from orchestration.focus import export
+from tests import focus_rules
 from tests.conftest import make_settings
 from tests.reference.instants import parse_instant
 from tests.warehouse.engine.stage import Stage, open_stage
 from warehouse.client import connect
+from warehouse.errors import InputError, RefusedError
 from warehouse.migrate import migrate
 from warehouse.settings import LAYERS, Settings
 
@@ -156,7 +160,120 @@ def story(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             client.command(f"DROP DATABASE IF EXISTS {own.database(layer)} SYNC")
 
 
-def test_dump(story):
-    for r in story.rows:
-        print({k: str(v) for k, v in r.items() if v is not None and not k.startswith(('Pricing', 'Service','Prov','Publ','BillingP'))})
-    print(len(story.drafts), len(story.rows))
+def _of(rows: list[Row], **cells: object) -> list[Row]:
+    return [row for row in rows if all(row[name] == cell for name, cell in cells.items())]
+
+
+def _totals(stage: Stage) -> dict[str, Decimal]:
+    table = f"{stage.settings.database('invoicing')}.invoices"
+    return dict(stage.client.query(f"SELECT invoice_id, total_amount FROM {table}").result_rows)
+
+
+def _sums(rows: list[Row], name: str) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        sums[row["x_DocumentId"]] = sums.get(row["x_DocumentId"], Decimal(0)) + Decimal(row[name])
+    return sums
+
+
+def test_the_rows_of_each_document_draft_or_issued_add_up_to_its_total(story: Story) -> None:
+    totals = _totals(story.stage)
+    assert len(totals) == 6
+    for name in ("BilledCost", "EffectiveCost"):
+        assert _sums(story.rows, name) == totals
+        assert _sums(story.drafts, name) == {row["x_DocumentId"]: totals[row["x_DocumentId"]] for row in story.drafts}
+    assert {row["InvoiceId"] for row in story.drafts} == {None}
+    assert {row["InvoiceId"] for row in _of(story.rows, x_DocumentKind="invoice", BillingCurrency="EUR")} == {"INV-000001", "INV-000002"}
+
+
+def test_a_row_is_known_by_its_grain(story: Story) -> None:
+    grain = ("x_DocumentId", "ChargePeriodStart", "ChargeDescription", "SubAccountId", "ResourceId", "RegionId", "SkuId", "SkuPriceId")
+    for rows in (story.drafts, story.rows):
+        assert len({tuple(row[name] for name in grain) for row in rows}) == len(rows)
+
+
+def test_a_commitment_is_bought_by_the_day_and_its_use_costs_what_was_bought(story: Story) -> None:
+    rows = _of(story.drafts, CommitmentDiscountId="steady")
+    bought = _of(rows, ChargeCategory="Purchase")
+    assert [(row["BilledCost"], row["EffectiveCost"], row["CommitmentDiscountQuantity"]) for row in bought] == [
+        (Decimal("0.9744"), 0, 48)
+    ] * 2
+    used, unused = _of(rows, CommitmentDiscountStatus="Used"), _of(rows, CommitmentDiscountStatus="Unused")
+    assert {(row["ResourceId"], row["ConsumedQuantity"]) for row in used} == {("vm-1", Decimal("1.3")), ("vm-2", Decimal("0.7"))}
+    assert {(row["ResourceId"], row["ConsumedQuantity"]) for row in unused} == {("steady", None)}
+    assert {row["BilledCost"] for row in used + unused} == {Decimal(0)}
+    assert sum(row["EffectiveCost"] for row in used + unused) == sum(row["BilledCost"] for row in bought)
+
+
+def test_discounts_contracts_tiers_and_steps_are_costs_beside_each_other(story: Story) -> None:
+    (discounted,) = _of(story.rows, BillingAccountId="bolt", ResourceId="gw-9")
+    assert (discounted["ListCost"], discounted["BilledCost"]) == (Decimal("5.066631"), Decimal("4.686633675"))
+    assert abs(discounted["ContractedUnitPrice"] * discounted["PricingQuantity"] - discounted["ContractedCost"]) < Decimal("1e-15")
+    (contracted,) = _of(story.drafts, ResourceId="vm-2", ChargePeriodStart=_day(20))
+    assert (contracted["ListUnitPrice"], contracted["ContractedUnitPrice"]) == (Decimal("0.0333"), Decimal("0.0301"))
+    usage, step = sorted(
+        _of(story.rows, ResourceId="bucket", ChargePeriodStart=_day(9)), key=lambda row: str(row["ChargeCategory"]), reverse=True
+    )
+    assert (usage["BilledCost"], usage["ConsumedQuantity"], usage["ContractedUnitPrice"]) == (0, 1, 0)
+    assert (step["ChargeCategory"], step["BilledCost"], step["ContractedUnitPrice"]) == ("Adjustment", Decimal("-493.5"), None)
+    assert json.loads(usage["Tags"]) == {"team": "ml", "note": 'says "a, b"'}
+    (tax,) = _of(story.rows, BillingAccountId="bolt", ChargeCategory="Tax", ChargeClass=None)
+    assert (tax["BilledCost"], tax["ListCost"]) == (Decimal("1.05"), Decimal("1.13")), "the list price bears more of it"
+
+
+def test_what_changes_an_issued_month_stands_on_its_note_and_not_on_the_invoice(story: Story) -> None:
+    line = {"BillingAccountId": "acme", "SkuPriceId": "vcpu-acme", "ChargeCategory": "Usage"}
+    (billed,) = _of(story.rows, x_DocumentKind="invoice", **line)
+    assert (billed["ConsumedQuantity"], billed["BilledCost"], billed["ResourceId"]) == (Decimal("10.181"), Decimal("0.31"), None)
+    (late,) = _of(story.rows, x_DocumentKind="debit_note", **line)
+    assert (late["ChargeClass"], late["ConsumedQuantity"], late["BilledCost"]) == ("Correction", 5, Decimal("0.15"))
+    assert (late["BillingPeriodStart"].month, late["ChargePeriodStart"].month) == (2, 1)
+    note = _of(story.rows, x_DocumentKind="credit_note")
+    assert {(row["ChargeCategory"], row["BilledCost"]) for row in note} == {("Usage", Decimal("-1.11")), ("Credit", Decimal("1.11"))}
+
+
+def _day(day: int) -> datetime:
+    return datetime(2026, 1, day, tzinfo=UTC)
+
+
+def test_the_files_follow_focus_add_up_and_are_the_same_each_time(story: Story, tmp_path: Path) -> None:
+    stage = story.stage
+    for period, invoices in ((JANUARY, 3), (FEBRUARY, 3)):
+        files = export(stage.client, stage.settings, period, tmp_path, seller_name="Cloud AG")
+        content = {file.file.name: file.file.read_bytes() for file in files}
+        assert sorted(path.name for path in tmp_path.glob(f"*{period}*")) == sorted(content)
+        assert export(stage.client, stage.settings, period, tmp_path, seller_name="Cloud AG") == files
+        assert {file.file.name: file.file.read_bytes() for file in files} == content
+
+        csv_rows = focus_rules.read_csv(tmp_path / f"focus-{period}.csv")
+        assert focus_rules.violations(csv_rows) == []
+        assert len(csv_rows) == len(_of(story.rows, BillingPeriodStart=datetime.fromisoformat(f"{period}-01T00:00:00+00:00")))
+        assert _sums(csv_rows, "BilledCost").items() <= _totals(stage).items()
+        parquet = pq.read_table(tmp_path / f"focus-{period}.parquet").to_pylist()
+        assert _sums(parquet, "BilledCost") == _sums(csv_rows, "BilledCost")
+        assert [row["ChargeDescription"] for row in parquet] == [row["ChargeDescription"] for row in csv_rows]
+        manifest = json.loads((tmp_path / f"focus-{period}.json").read_text())
+        assert (manifest["row_count"], manifest["document_count"], manifest["is_final"]) == (len(csv_rows), invoices, period == JANUARY)
+        assert {row["InvoiceIssuerName"] for row in csv_rows} == {"unnamed seller" if period == JANUARY else "Cloud AG"}
+
+
+def test_what_is_not_ours_is_not_overwritten_and_what_does_not_add_up_is_not_written(story: Story, tmp_path: Path) -> None:
+    stage = story.stage
+
+    def exported(period: str) -> None:
+        export(stage.client, stage.settings, period, tmp_path, seller_name="")
+
+    with pytest.raises(InputError, match="2031-01 has no documents"):
+        exported("2031-01")
+    (tmp_path / "focus-2026-01.parquet").write_text("my own")
+    with pytest.raises(RefusedError, match=r"focus-2026-01\.parquet was not written by"):
+        exported(JANUARY)
+    (tmp_path / "focus-2026-01.parquet").unlink()
+
+    table = f"{stage.settings.database('raw')}.control_invoices"
+    change = f"INSERT INTO {table} SELECT * REPLACE (total_amount {{}} AS total_amount, revision + 1 AS revision) FROM {table} FINAL"
+    stage.client.command(change.format("+ 0.01"))
+    with pytest.raises(RefusedError, match=r"2026-01 was not exported: BilledCost of inv_\w+ adds up to \S+, its total is"):
+        exported(JANUARY)
+    stage.client.command(change.format("- 0.01"))
+    assert list(tmp_path.iterdir()) == [], "nothing half written stays"
