@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 from clickhouse_connect.driver.client import Client
+from urllib3.exceptions import HTTPError
 
 from control.domain.periods import Period
 from warehouse.errors import InputError, RefusedError, WarehouseError
@@ -234,11 +235,14 @@ def _write_csv(client: Client, settings: Settings, period: str, target: Path, *,
         ),
     }
     body = client.raw_stream(statement, parameters={"seller": seller_name}, settings=options, fmt="CSVWithNames")
-    with target.open("wb") as file, cast("IO[bytes]", body) as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with target.open("wb") as file, cast("IO[bytes]", body) as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+    except HTTPError as error:
+        raise WarehouseError("the warehouse broke the connection during the export; see its log") from error
 
 
 def _write_parquet(source: Path, target: Path, columns: Sequence[_Column]) -> tuple[int, Mapping[str, Sequence[Decimal]]]:
