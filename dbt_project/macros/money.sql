@@ -42,3 +42,13 @@
 {% macro trillionths(value) -%}
     toInt256(toDecimal256({{ value }}, 12) * toInt256(1000000000000))
 {%- endmacro %}
+
+{# A cost as FOCUS files carry it: 18 decimals, rounded half away from zero, in the 38 digits that readers of Parquet know. #}
+{% macro cost(amount) -%}
+    toDecimal128(round(toDecimal256({{ amount }}, 32), 18), 18)
+{%- endmacro %}
+
+{# What one unit costs, to 18 decimals. #}
+{% macro unit_cost(amount, quantity) -%}
+    if({{ quantity }} > 0, {{ cost('toDecimal256(' ~ amount ~ ', 32) / if(' ~ quantity ~ ' > 0, ' ~ quantity ~ ', toDecimal256(1, 12))') }}, {{ cost('0') }})
+{%- endmacro %}

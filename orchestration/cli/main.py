@@ -26,6 +26,7 @@ from orchestration.cli import (
     catalog,
     debt,
     demo,
+    export,
     fraud,
     jobs,
     kafka,
@@ -55,7 +56,7 @@ app = typer.Typer(
 )
 for module in (
     demo, services, warehouse_verbs, catalog, loading, billing, accounts, payments, payouts, debt, fraud, ledger, jobs, keys, kafka,
-    backup, bench,
+    backup, bench, export,
 ):  # fmt: skip
     module.register(app)
 

@@ -7,12 +7,14 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pypdf import PdfReader
 
+from tests import focus_rules
 from tests.command_line import Home, fingerprints
 
 EVENTS = 3000
@@ -123,6 +125,21 @@ def test_a_draft_is_printed_as_one(story: Story, tmp_path: Path) -> None:
     (written,) = story.home.rows("invoice", "pdf", story.drafts[0]["invoice_id"], "--out", str(file))
     assert (written["invoice_number"], written["message"]) == ("", "the draft has no e-invoice: it is not issued yet")
     assert "DRAFT" in PdfReader(file).pages[0].extract_text()
+
+
+def test_a_month_is_exported_as_focus_files_that_add_up(story: Story, tmp_path: Path) -> None:
+    written = story.home.rows("export", "focus", PERIOD, "--out", str(tmp_path / "focus"))
+    assert [Path(row["file"]).name for row in written] == [f"focus-{PERIOD}.{kind}" for kind in ("csv", "parquet", "json")]
+    rows = focus_rules.read_csv(Path(written[0]["file"]))
+    assert len(rows) == written[0]["rows"] == written[1]["rows"]
+    assert focus_rules.violations(rows) == []
+    for draft in story.drafts:
+        if draft["period"] == PERIOD:
+            costs = [Decimal(row["BilledCost"] or 0) for row in rows if row["x_DocumentId"] == draft["invoice_id"]]
+            assert sum(costs) == Decimal(draft["total_amount"])
+    (seen,) = story.home.rows("sql", "SELECT count() AS n FROM finops.focus_cost_and_usage WHERE toYYYYMM(BillingPeriodStart) = 202601")
+    assert seen["n"] == len(rows), "the analyst may read it"
+    assert "2031-01 has no documents" in story.home.refusal("export", "focus", "2031-01", "--out", str(tmp_path))
 
 
 def test_sql_runs_as_the_analyst_who_may_not_write_or_see_raw_events(story: Story) -> None:

@@ -22,6 +22,8 @@ from orchestration.cli.main import app
         ["rebuild", "--from", "2026-02-01", "--to", "2026-01-01"],
         ["generate", "--events", "0", "--seed", "1", "--accounts", "1", "--out", "x"],
         ["invoice", "list", "January"],
+        ["export", "focus", "2026-01"],
+        ["export", "focus", "January", "--out", "x"],
         ["warehouse", "restart"],
     ],
     ids=" ".join,
@@ -38,5 +40,5 @@ def test_help_names_every_verb_of_the_contract(capsys: pytest.CaptureFixture[str
         app(args=["--help"], prog_name="meterhouse")
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    verbs = "demo up down status warehouse connect catalog ingest run rebuild close push invoice explain sql generate"
+    verbs = "demo up down status warehouse connect catalog ingest run rebuild close push invoice explain sql export generate"
     assert [verb for verb in verbs.split() if f"  {verb} " not in shown] == []

@@ -15,7 +15,7 @@ def test_public_tables_have_the_columns_and_types_that_are_documented(settings: 
     with open_stage(settings, client, tmp_path) as stage:
         stage.tick(None)
     nodes = [node for node in dbt.manifest(settings)["nodes"].values() if node.get("meta", {}).get("public")]
-    assert len(nodes) == 7
+    assert len(nodes) == 8
     for node in nodes:
         table = f"{settings.database(node['config']['schema'])}.{node['name']}"
         found = {row[0]: row[1].replace("LowCardinality(String)", "String") for row in client.query(f"DESCRIBE {table}").result_rows}
