@@ -99,6 +99,8 @@ def test_nobody_without_a_password_runs_anything(own: Settings) -> None:
 def test_the_analyst_reads_the_layers_and_writes_nothing(own: Settings) -> None:
     with contextlib.closing(connect(own, user="analyst")) as analyst:
         assert analyst.query("SELECT count() FROM ops.batches").result_rows == [(0,)]
+        # Without it an ORDER BY over finops.focus_cost_and_usage may be refused: docs/focus.md.
+        assert analyst.query("SELECT getSetting('query_plan_execute_functions_after_sorting')").result_rows == [(False,)]
         for statement in (
             "SELECT count() FROM raw.control_accounts",
             "CREATE TABLE ops.mine (n UInt8) ENGINE = Memory",
