@@ -224,10 +224,8 @@ def test_a_last_digit_that_moved_between_accounts_and_a_row_that_repeats_are_fou
                 f" WHERE account_id IN ('{giver}', '{taker}') SETTINGS mutations_sync = 2"
             )
 
-    definitions = {
-        name: client.query(f"SELECT create_table_query FROM system.tables WHERE database = '{rating}' AND name = '{name}'").result_rows[0][0]
-        for name in ("charges_hourly", "charges_daily")
-    }
+    views = f"FROM system.tables WHERE database = '{rating}' AND name IN ('charges_hourly', 'charges_daily')"
+    definitions = dict(client.query(f"SELECT name, create_table_query {views}").result_rows)
     move("late", "bad")
     for name in definitions:
         twice = f"SELECT * FROM {rating}.{name}_versions FINAL ARRAY JOIN range(if(account_id = 'late', 2, 1)) AS number"
