@@ -41,9 +41,9 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
             ~ ' and (' ~ key ~ ') not in (select ' ~ key ~ ' from ' ~ delta ~ ')') %}
     {%- endif %}
 
-    {%- for row in run_query('select distinct _partition_id from ' ~ delta) %}
-        {% do run_query("alter table " ~ delta ~ " attach partition id '" ~ row[0] ~ "' from " ~ versions) %}
-        {% do run_query("alter table " ~ versions ~ " replace partition id '" ~ row[0] ~ "' from " ~ delta) %}
+    {%- for partition_id in partition_ids(delta) %}
+        {% do run_query("alter table " ~ delta ~ " attach partition id '" ~ partition_id ~ "' from " ~ versions) %}
+        {% do run_query("alter table " ~ versions ~ " replace partition id '" ~ partition_id ~ "' from " ~ delta) %}
     {%- endfor %}
     {% do run_query('drop table if exists ' ~ delta ~ ' sync') %}
     {% do run_query('create or replace view ' ~ view ~ ' as select ' ~ columns ~ ' from ' ~ versions ~ ' final') %}
@@ -51,6 +51,15 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [view]}) }}
 {% endmaterialization %}
+
+
+{# Partitions that hold rows. The server knows them; asking the table itself reads all of it. #}
+{% macro partition_ids(relation) %}
+    {{ return(run_query(
+        "select distinct partition_id from system.parts where active and rows > 0"
+        ~ " and database = '" ~ relation.schema ~ "' and table = '" ~ relation.identifier ~ "'"
+    ) | map(attribute=0) | map('string') | list) }}
+{% endmacro %}
 
 
 {% macro keyed_create(versions, order_by, partition_by, sql) %}

@@ -12,8 +12,8 @@ were committed are dropped. Rows may repeat; read with distinct, group by or in.
             ~ ' as select *, toUInt64(0) as _previous_tick_id from (' ~ sql ~ ') limit 0') %}
     {%- endif %}
     {%- set previous = run_query('select ' ~ tick_value('previous_tick_id'))[0][0] %}
-    {%- for row in run_query('select distinct _partition_id from ' ~ target ~ ' where _previous_tick_id != ' ~ previous) %}
-        {% do run_query("alter table " ~ target ~ " drop partition id '" ~ row[0] ~ "'") %}
+    {%- for partition_id in partition_ids(target) if partition_id != previous | string %}
+        {% do run_query("alter table " ~ target ~ " drop partition id '" ~ partition_id ~ "'") %}
     {%- endfor %}
     {% call statement('main') -%}
         insert into {{ target }} select *, {{ previous }} from (

@@ -63,6 +63,26 @@ committed as (
     )
 ),
 
+-- The commitments of an hour, and where the last of them ends.
+committed_hours as (
+    select
+        account_id,
+        sku_id,
+        hour_at,
+        groupArray((commitment_id, low, high)) as commitments,
+        max(high) as top
+    from committed
+    group by account_id, sku_id, hour_at
+),
+
+committed_consumption as (
+    select *
+    from consumption
+    where
+        (toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from committed_days)
+        and (account_id, sku_id, hour_at) in (select account_id, sku_id, hour_at from committed)
+),
+
 stacked as (
     select
         *,
@@ -72,77 +92,62 @@ stacked as (
             rows between unbounded preceding and current row
         ) as quantity_after,
         quantity_after - quantity as quantity_before
-    from consumption
-    where
-        (toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from committed_days)
-        and (account_id, sku_id, hour_at) in (select account_id, sku_id, hour_at from committed)
-),
-
-covered as (
-    select
-        stacked.account_id as account_id,
-        stacked.project_id as project_id,
-        stacked.resource_id as resource_id,
-        stacked.region as region,
-        stacked.sku_id as sku_id,
-        stacked.hour_at as hour_at,
-        stacked.metric as metric,
-        stacked.unit as unit,
-        stacked.labels_hash as labels_hash,
-        committed.commitment_id as commitment_id,
-        least(stacked.quantity_after, committed.high) - greatest(stacked.quantity_before, committed.low) as quantity
-    from stacked
-    inner join committed
-        on stacked.account_id = committed.account_id
-        and stacked.sku_id = committed.sku_id
-        and stacked.hour_at = committed.hour_at
-    where least(stacked.quantity_after, committed.high) > greatest(stacked.quantity_before, committed.low)
+    from committed_consumption
 )
 
 select
-    account_id, project_id, resource_id, region, sku_id, hour_at, metric, unit, labels_hash,
-    'commitment' as charge_type,
-    commitment_id,
-    quantity
-from covered
+    stacked.account_id as account_id,
+    stacked.project_id as project_id,
+    stacked.resource_id as resource_id,
+    stacked.region as region,
+    stacked.sku_id as sku_id,
+    stacked.hour_at as hour_at,
+    stacked.metric as metric,
+    stacked.unit as unit,
+    stacked.labels_hash as labels_hash,
+    part.1 as charge_type,
+    part.2 as commitment_id,
+    part.3 as quantity
+from stacked
+inner join committed_hours as hours
+    on stacked.account_id = hours.account_id
+    and stacked.sku_id = hours.sku_id
+    and stacked.hour_at = hours.hour_at
+array join arrayFilter(
+    share -> share.3 > 0,
+    arrayPushBack(
+        arrayMap(
+            commitment -> (
+                'commitment', commitment.1, least(stacked.quantity_after, commitment.3) - greatest(stacked.quantity_before, commitment.2)
+            ),
+            hours.commitments
+        ),
+        ('usage', '', stacked.quantity_after - greatest(stacked.quantity_before, hours.top))
+    )
+) as part
 
 union all
 
+-- What an hour used of a commitment [low, high) is what its total reaches of it.
 select
     committed.account_id, '' as project_id, '' as resource_id, '' as region, committed.sku_id, committed.hour_at,
     '' as metric, skus.unit as unit, toUInt128(0) as labels_hash,
     'commitment_unused' as charge_type,
     committed.commitment_id,
-    committed.committed_quantity - used.quantity as quantity
+    committed.high - greatest(committed.low, totals.quantity) as quantity
 from committed
 left any join (
-    select account_id, sku_id, hour_at, commitment_id, sum(covered.quantity) as quantity
-    from covered
-    group by account_id, sku_id, hour_at, commitment_id
-) as used
-    on committed.account_id = used.account_id
-    and committed.sku_id = used.sku_id
-    and committed.hour_at = used.hour_at
-    and committed.commitment_id = used.commitment_id
+    select account_id, sku_id, hour_at, sum(hours.quantity) as quantity
+    from committed_consumption as hours
+    group by account_id, sku_id, hour_at
+) as totals
+    on committed.account_id = totals.account_id
+    and committed.sku_id = totals.sku_id
+    and committed.hour_at = totals.hour_at
 left any join {{ ref('stg_catalog__skus') }} as skus on committed.sku_id = skus.sku_id
 where
-    committed.committed_quantity > used.quantity
+    committed.high > greatest(committed.low, totals.quantity)
     and committed.hour_at + toIntervalHour(1) <= {{ tick('as_of') }}
-
-union all
-
-select
-    stacked.account_id, stacked.project_id, stacked.resource_id, stacked.region, stacked.sku_id, stacked.hour_at,
-    stacked.metric, stacked.unit, stacked.labels_hash,
-    'usage' as charge_type,
-    '' as commitment_id,
-    stacked.quantity_after - greatest(stacked.quantity_before, tops.high) as quantity
-from stacked
-inner join (
-    select account_id, sku_id, hour_at, max(high) as high from committed group by account_id, sku_id, hour_at
-) as tops
-    on stacked.account_id = tops.account_id and stacked.sku_id = tops.sku_id and stacked.hour_at = tops.hour_at
-where stacked.quantity_after > tops.high
 
 union all
 

@@ -1,20 +1,27 @@
 -- Every unit consumed is charged once or is shown as unrated: none vanishes, none is charged twice.
-with both as (
+{%- set key = ['account_id', 'sku_id', 'hour_at'] %}
+with consumed as (
     select account_id, sku_id, hour_at, quantity
     from {{ ref('consumption_hourly') }}
     where {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+),
 
-    union all
-
-    select account_id, sku_id, hour_at, -quantity as quantity
+shown as (
+    select account_id, sku_id, hour_at, quantity
     from {{ ref('charges_hourly') }}
     where charge_type in ('usage', 'commitment') and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
 
     union all
 
-    select account_id, sku_id, hour_at, -quantity as quantity
+    select account_id, sku_id, hour_at, quantity
     from {{ ref('int_unrated_hourly') }}
     where {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+),
+
+both as (
+    select account_id, sku_id, hour_at, quantity from consumed
+    union all
+    select account_id, sku_id, hour_at, -quantity as quantity from shown
 )
 
 select
@@ -23,5 +30,6 @@ select
     both.hour_at as hour_at,
     sum(both.quantity) as difference
 from both
+where {{ sums_differ('consumed', 'shown', key, ['quantity']) }}
 group by account_id, sku_id, hour_at
 having difference != 0

@@ -1,18 +1,33 @@
 -- charges_daily is charges_hourly by day, to the last digit.
-with both as (
+{%- set key = ['account_id', 'project_id', 'resource_id', 'region', 'sku_id', 'charge_date', 'charge_type', 'price_id'] %}
+with hours as (
     select
         account_id, project_id, resource_id, region, sku_id, toDate(hour_at) as charge_date, charge_type, price_id,
         quantity, list_amount_unrounded, amount_unrounded
     from {{ ref('charges_hourly') }}
     where {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+),
+
+days as (
+    select
+        account_id, project_id, resource_id, region, sku_id, charge_date, charge_type, price_id,
+        quantity, list_amount_unrounded, amount_unrounded
+    from {{ ref('charges_daily') }}
+    where {{ in_scope('account_id', 'sku_id', 'charge_date') }}
+),
+
+both as (
+    select
+        account_id, project_id, resource_id, region, sku_id, charge_date, charge_type, price_id,
+        quantity, list_amount_unrounded, amount_unrounded
+    from hours
 
     union all
 
     select
         account_id, project_id, resource_id, region, sku_id, charge_date, charge_type, price_id,
         -quantity as quantity, -list_amount_unrounded as list_amount_unrounded, -amount_unrounded as amount_unrounded
-    from {{ ref('charges_daily') }}
-    where {{ in_scope('account_id', 'sku_id', 'charge_date') }}
+    from days
 )
 
 select
@@ -26,5 +41,6 @@ select
     sum(both.list_amount_unrounded) as list_difference,
     sum(both.amount_unrounded) as amount_difference
 from both
+where {{ sums_differ('hours', 'days', key, ['quantity', 'list_amount_unrounded', 'amount_unrounded']) }}
 group by account_id, both.project_id, resource_id, both.region, sku_id, charge_date, charge_type, price_id
 having quantity_difference != 0 or list_difference != 0 or amount_difference != 0

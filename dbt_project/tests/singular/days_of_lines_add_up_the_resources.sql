@@ -1,14 +1,21 @@
 -- int_charged_daily, from which lines are made, is charges_daily without the resources, to the last digit.
-with both as (
+{%- set key = ['account_id', 'sku_id', 'charge_date', 'charge_type', 'price_id'] %}
+with resources as (
     select account_id, sku_id, charge_date, charge_type, price_id, quantity, amount_unrounded
     from {{ ref('charges_daily') }}
     where {{ in_scope('account_id', 'sku_id', 'charge_date') }}
+),
 
-    union all
-
-    select account_id, sku_id, charge_date, charge_type, price_id, -quantity as quantity, -amount_unrounded as amount_unrounded
+days as (
+    select account_id, sku_id, charge_date, charge_type, price_id, quantity, amount_unrounded
     from {{ ref('int_charged_daily') }}
     where {{ in_scope('account_id', 'sku_id', 'charge_date') }}
+),
+
+both as (
+    select account_id, sku_id, charge_date, charge_type, price_id, quantity, amount_unrounded from resources
+    union all
+    select account_id, sku_id, charge_date, charge_type, price_id, -quantity as quantity, -amount_unrounded as amount_unrounded from days
 )
 
 select
@@ -20,5 +27,6 @@ select
     sum(both.quantity) as quantity_difference,
     sum(both.amount_unrounded) as amount_difference
 from both
+where {{ sums_differ('resources', 'days', key, ['quantity', 'amount_unrounded']) }}
 group by account_id, sku_id, charge_date, charge_type, price_id
 having quantity_difference != 0 or amount_difference != 0

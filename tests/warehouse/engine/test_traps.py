@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from ingestion.loader import load_file
+from orchestration import dbt
 from orchestration.catalog import apply_folder
 from orchestration.comparison import TABLES, compare
 from tests.conftest import make_settings
@@ -200,6 +201,48 @@ def test_trap_12_minor_units_are_those_of_the_currency(billed: Stage) -> None:
 
 def test_trap_25_twenty_seconds_are_twenty_seconds(billed: Stage) -> None:
     assert total(billed, "short") == Decimal("0.05")
+
+
+def test_a_last_digit_that_moved_between_accounts_and_a_row_that_repeats_are_found(billed: Stage) -> None:
+    settings, client = billed.settings, billed.client
+    rating, metering = settings.database("rating"), settings.database("metering")
+    damaged = {
+        "consumption_is_rated_or_unrated": (f"{metering}.int_metered_hourly_versions", "quantity", 12),
+        "days_add_up_the_hours": (f"{rating}.charges_hourly_versions", "list_amount_unrounded", 32),
+        "days_of_lines_add_up_the_resources": (f"{rating}.int_charged_daily_versions", "amount_unrounded", 32),
+        "lines_add_up_the_days": (f"{rating}.int_charged_daily_versions", "amount_unrounded", 32),
+    }
+
+    def checks(scope: dbt.Scope) -> list[dbt.NodeResult]:
+        return dbt.build(settings, scope=scope, select=["test_type:generic", "test_type:singular"])
+
+    def move(giver: str, taker: str) -> None:
+        for table, column, scale in set(damaged.values()):
+            digit = f"toDecimal256('{Decimal(1).scaleb(-scale):f}', {scale})"
+            client.command(
+                f"ALTER TABLE {table} UPDATE {column} = {column} + if(account_id = '{taker}', {digit}, -{digit})"
+                f" WHERE account_id IN ('{giver}', '{taker}') SETTINGS mutations_sync = 2"
+            )
+
+    views = f"FROM system.tables WHERE database = '{rating}' AND name IN ('charges_hourly', 'charges_daily')"
+    definitions = dict(client.query(f"SELECT name, create_table_query {views}").result_rows)
+    move("late", "bad")
+    for name in definitions:
+        twice = f"SELECT * FROM {rating}.{name}_versions FINAL ARRAY JOIN range(if(account_id = 'late', 2, 1)) AS number"
+        client.command(f"CREATE OR REPLACE VIEW {rating}.{name} AS SELECT * EXCEPT (number) FROM ({twice})")
+    # The last tick touched one of the two accounts.
+    for scope, accounts in (("touched", {"late"}), ("all", {"late", "bad"})):
+        found = {result.unique_id.split(".")[2]: result for result in checks(scope)}
+        repeated = {name for name in found if name.startswith(("grain_charges_hourly_", "grain_charges_daily_"))}
+        assert {
+            name: {row["account_id"] for row in client.query(result.sql).named_results()}
+            for name, result in found.items()
+            if result.status == "fail"
+        } == dict.fromkeys(damaged, accounts) | {name: {"late"} for name in repeated}
+    for definition in definitions.values():
+        client.command(definition.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+    move("bad", "late")
+    assert {result.status for result in checks("all")} == {"pass"}
 
 
 def test_trap_11_a_rebuild_from_raw_alone_gives_the_same_tables_and_a_difference_is_shown(billed: Stage) -> None:
