@@ -1,10 +1,10 @@
-"""The stage: tables and views that live as long as one load and turn a stream of lines into rows of `incoming`.
+"""The stage: tables and views that live as long as one load and turn a stream of lines into usage and the rest.
 
     lines ─► read ─┬─ plain ─► told ─┬─► usage    each arrow is a materialized view, so one INSERT runs all of them, on
     (Null)  (Null) │          (Null) ├─► rest     all cores; one more statement reads the odd lines with care, where there
                    └─► odd - - ─┘    └─► hashes   are any, and tells what they are like the others
 
-Usage, nearly all of what is metered, is sorted here as it stays: its parts go to raw as they are, and are written once.
+Usage, most of what comes, is sorted here as it stays: its parts go to raw as they are, and are written once.
 Nothing else here is durable. All names carry the attempt, and each statement of a load reads from here: once the stage of a
 loader that died is dropped, a request of it that the server only starts then finds no table, and writes nothing.
 """
@@ -56,6 +56,8 @@ _HASHES = (
     " reinterpretAsUInt64(substring(sipHash128(source, event_id), 9, 8)) AS identity_low,"
     f" cityHash64({_CONTENT}) AS content_hash, reinterpretAsUInt128(sipHash128(toString(labels))) AS labels_hash"
 )
+# Merging what is read once or twice, or becomes raw's own business, would take a core from reading lines.
+_UNMERGED = "min_parts_to_merge_at_once = 1000"
 # Looking for comparisons to chain and merging the layers take ten times as long as running them on few lines, and gain nothing on many.
 QUICK_PLANNING: dict[str, str | int] = {"optimize_and_compare_chain": 0, "query_plan_merge_expressions": 0}
 
@@ -121,11 +123,11 @@ class Stage:
         identity = "(identity_high UInt64, identity_low UInt64, content_hash UInt64, line_number UInt64)"
         return [
             f"CREATE TABLE {self.usage} AS {self.settings.database('raw')}.usage_events",
-            # What is attached to raw must be on the disk, refused lines struck out; merging parts is raw's own business.
+            # What is attached to raw must be on the disk, also where refused lines were struck out of it.
             f"ALTER TABLE {self.usage} MODIFY SETTING min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1,"
-            " min_parts_to_merge_at_once = 1000",
-            f"CREATE TABLE {self.rest} {line} ENGINE = MergeTree ORDER BY tuple()",
-            f"CREATE TABLE {self.hashes} {identity} ENGINE = MergeTree ORDER BY tuple()",
+            f" {_UNMERGED}",
+            f"CREATE TABLE {self.rest} {line} ENGINE = MergeTree ORDER BY tuple() SETTINGS {_UNMERGED}",
+            f"CREATE TABLE {self.hashes} {identity} ENGINE = MergeTree ORDER BY tuple() SETTINGS {_UNMERGED}",
             f"CREATE TABLE {self.identities} {identity} ENGINE = MergeTree ORDER BY (identity_high, identity_low)",
             f"CREATE TABLE {self.counting} (identity_high UInt64, identity_low UInt64, content_hash UInt64, batch_seq UInt64,"
             " line_number UInt64) ENGINE = MergeTree ORDER BY tuple()",
