@@ -149,12 +149,12 @@ class _Check:
         """A stage that holds events by number, `line` and `event`, as if their lines had been read."""
         self._batch_seq += 1
         stage = Stage(settings=self._here.settings, attempt=f"{self._batch_seq:012d}")
-        for statement in stage.creation(now_milliseconds=0):
+        for statement in stage.creation(batch_seq=self._batch_seq, now_milliseconds=0):
             self._client.command(statement, settings=QUICK_PLANNING)
         self._client.command(
-            f"INSERT INTO {stage.incoming} (line_number, kind, source, event_id, identity_high, identity_low, content_hash)"
-            " SELECT line, 0, '/benchmark' AS source, hex(event) AS event_id, reinterpretAsUInt64(sipHash128(source, event_id)),"
-            " reinterpretAsUInt64(substring(sipHash128(source, event_id), 9, 8)), cityHash64(event)"
+            f"INSERT INTO {stage.hashes} (line_number, identity_high, identity_low, content_hash)"
+            " WITH sipHash128('/benchmark', hex(event)) AS identity"
+            " SELECT line, reinterpretAsUInt64(identity), reinterpretAsUInt64(substring(identity, 9, 8)), cityHash64(event)"
             f" FROM ({events}) SETTINGS max_insert_threads = 2"
         )
         return stage

@@ -9,11 +9,12 @@ lease, so there is one loader at a time. How a line is read stands in sql/, wher
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -25,7 +26,7 @@ from ingestion.sources.content import Content, NotServedError, ServedContent, co
 from ingestion.sources.files import suffix_of
 from ingestion.sources.hashing import content_hash
 from ingestion.sql import moving
-from ingestion.sql.moving import Counts
+from ingestion.sql.moving import Counts, Move
 from ingestion.sql.stage import QUICK_PLANNING, Stage
 from warehouse.errors import InputError, WarehouseError
 from warehouse.settings import Settings
@@ -140,7 +141,7 @@ class _Load:
     def run(self, content: Content, source_name: str) -> Counts:
         """Do all of it. After an error nothing of the file counts; the next load removes what is left."""
         batch_seq = batches.last_batch_seq(self._client, self._settings) + 1
-        with self._built_stage():
+        with self._built_stage(batch_seq):
             self._send(content)
             self._read_odd_lines()
             counts = self._resolve(batch_seq)
@@ -159,9 +160,9 @@ class _Load:
         return counts
 
     @contextmanager
-    def _built_stage(self) -> Iterator[None]:
+    def _built_stage(self, batch_seq: int) -> Iterator[None]:
         try:
-            for statement in self._stage.creation(now_milliseconds=self._now_milliseconds):
+            for statement in self._stage.creation(batch_seq=batch_seq, now_milliseconds=self._now_milliseconds):
                 self._client.command(statement, settings=QUICK_PLANNING)
             yield
         except BaseException:
@@ -221,14 +222,28 @@ class _Load:
         return counts
 
     def _move(self, counts: Counts, batch_seq: int) -> None:
-        for move in moving.moves(
-            self._stage, counts, batch_seq=batch_seq, batch_id=self._batch_id, now_milliseconds=self._now_milliseconds
-        ):
+        """Everything but the commit."""
+        batch: dict[str, Any] = {"batch_seq": batch_seq, "batch_id": self._batch_id, "now_milliseconds": self._now_milliseconds}
+        self._write(moving.evidence(self._stage, counts, **batch))
+        if counts.duplicates or counts.conflicts:
+            self._run(moving.striking(self._stage, counts))
+        kept = self._client.query(f"SELECT count() FROM {self._stage.usage}").result_rows[0][0]
+        self._require_rows(self._stage.usage, kept, counts.usage)
+        if kept:
+            self._run(moving.attaching(self._stage))
+        self._write(moving.moves(self._stage, counts, **batch))
+
+    def _write(self, moves: Sequence[Move]) -> None:
+        for move in moves:
             written = self._run(move.statement)
-            if move.rows is not None and written != move.rows:
-                raise WarehouseError(
-                    f"{self._location}: {move.table} took {written} rows of {move.rows}; nothing of it was loaded, please report this file"
-                )
+            if move.rows is not None:
+                self._require_rows(move.table, written, move.rows)
+
+    def _require_rows(self, table: str, found: int, expected: int) -> None:
+        if found != expected:
+            raise WarehouseError(
+                f"{self._location}: {table} took {found} rows of {expected}; nothing of it was loaded, please report this file"
+            )
 
     def _run(self, statement: str, options: Mapping[str, str | int] = _OPTIONS) -> int:
         """Run a statement of the load, findable by its id. Returns the rows it wrote."""

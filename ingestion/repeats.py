@@ -11,7 +11,7 @@ from ingestion.sql.stage import Stage
 
 
 def find_repeats(client: Client, stage: Stage, *, batch_seq: int, run: Callable[[str], object]) -> None:
-    """Fill the stage's `identities`, `counting` and `refused` from its `incoming`.
+    """Fill the stage's `identities`, `counting` and `refused` from its `hashes`.
 
     Args:
         client: of the pipeline user, to look with.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingestion.sql.literals import text
-from ingestion.sql.stage import IS_EVENT, Stage
+from ingestion.sql.stage import Stage
 
 # Merging reads every stored identity; looking up reads a granule of raw.identities for each of the load's, and finds each
 # row of it in a set, which takes some five times as long as merging a row.
@@ -39,8 +39,7 @@ def of_load(stage: Stage) -> str:
     return f"""
 INSERT INTO {stage.identities} (identity_high, identity_low, content_hash, line_number)
 SELECT identity_high, identity_low, content_hash, line_number
-FROM {stage.incoming}
-WHERE {IS_EVENT}
+FROM {stage.hashes}
 """
 
 

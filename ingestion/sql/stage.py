@@ -1,9 +1,11 @@
-"""The stage: tables and views that live as long as one load and turn a stream of lines into rows of `incoming`.
+"""The stage: tables and views that live as long as one load and turn a stream of lines into usage and the rest.
 
-    lines ─► read ─┬─ plain ─► incoming     each arrow is a materialized view, so one INSERT runs all of them, on all
-    (Null)  (Null) └─────────► odd          cores; one more statement reads the odd lines with care, where there are any
+    lines ─► read ─┬─ plain ─► told ─┬─► usage    each arrow is a materialized view, so one INSERT runs all of them, on
+    (Null)  (Null) │          (Null) ├─► rest     all cores; one more statement reads the odd lines with care, where there
+                   └─► odd - - ─┘    └─► hashes   are any, and tells what they are like the others
 
-Nothing here is durable. All names carry the attempt, and each statement of a load reads from here: once the stage of a
+Usage, most of what comes, is sorted here as it stays: its parts go to raw as they are, and are written once.
+Nothing else here is durable. All names carry the attempt, and each statement of a load reads from here: once the stage of a
 loader that died is dropped, a request of it that the server only starts then finds no table, and writes nothing.
 """
 
@@ -12,11 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingestion.sql.careful import careful_reading
+from ingestion.sql.forms import USAGE
 from ingestion.sql.plain import plain_reading
 from warehouse.settings import Settings
 
 PREFIX = "incoming"  # of all tables of all stages in the raw database
 IS_EVENT = "NOT is_blank AND empty(reason_code)"
+IS_USAGE = f"kind = {USAGE} AND {IS_EVENT}"
 
 _EVENT = """
     kind Int8 COMMENT '0 usage.recorded, 1 to 5 as raw.lifecycle_events.kind, -1 where rejected',
@@ -36,6 +40,8 @@ _EVENT = """
     labels Map(String, String),
     sequence Int64"""
 COLUMNS = tuple(line.split()[0] for line in _EVENT.strip().splitlines())
+# Of raw.usage_events, without its batch_seq.
+USAGE_COLUMNS = "source, event_id, resource_id, event_at, account_id, project_id, region, metric, quantity, value, labels, labels_hash, sequence, line_number"
 
 # Type and instant to labels in name order: what CONTRACTS calls the content as read. Never change the order or a type:
 # stored hashes would no longer match, and every event that is sent again would look like a conflict.
@@ -50,6 +56,8 @@ _HASHES = (
     " reinterpretAsUInt64(substring(sipHash128(source, event_id), 9, 8)) AS identity_low,"
     f" cityHash64({_CONTENT}) AS content_hash, reinterpretAsUInt128(sipHash128(toString(labels))) AS labels_hash"
 )
+# Merging what is read once or twice, or becomes raw's own business, would take a core from reading lines.
+_UNMERGED = "min_parts_to_merge_at_once = 1000"
 # Looking for comparisons to chain and merging the layers take ten times as long as running them on few lines, and gain nothing on many.
 QUICK_PLANNING: dict[str, str | int] = {"optimize_and_compare_chain": 0, "query_plan_merge_expressions": 0}
 
@@ -62,9 +70,24 @@ class Stage:
     attempt: str
 
     @property
-    def incoming(self) -> str:
-        """One row a line: its event, or why it is none."""
-        return self._name()
+    def told(self) -> str:
+        """Where one row a line passes: its event, or why it is none."""
+        return self._name("told")
+
+    @property
+    def usage(self) -> str:
+        """One row a usage event, as raw.usage_events holds it."""
+        return self._name("usage")
+
+    @property
+    def rest(self) -> str:
+        """One row each other line: its lifecycle event, or why it is none."""
+        return self._name("rest")
+
+    @property
+    def hashes(self) -> str:
+        """One row an event: its identity, content and line."""
+        return self._name("hashes")
 
     @property
     def identities(self) -> str:
@@ -91,42 +114,67 @@ class Stage:
         """Where lines are sent: line_number, line."""
         return self._name("lines")
 
-    def creation(self, *, now_milliseconds: int) -> list[str]:
-        """Statements that build the stage; `now_milliseconds` is the load's clock, which time_in_future is judged by."""
+    def creation(self, *, batch_seq: int, now_milliseconds: int) -> list[str]:
+        """Statements that build the stage of a batch; `now_milliseconds` is the load's clock, which time_in_future is judged by."""
         read = self._name("read")
         plain = plain_reading(self.lines, event_columns=COLUMNS, now_milliseconds=now_milliseconds)
-        event = ", ".join(COLUMNS)
         hashes = ", ".join(f"{name} {kind}" for name, kind in _HASH_COLUMNS.items())
+        line = f"(line_number UInt64, is_blank Bool, reason_code LowCardinality(String), raw_line String, {hashes},{_EVENT})"
+        identity = "(identity_high UInt64, identity_low UInt64, content_hash UInt64, line_number UInt64)"
         return [
-            # By kind: one line of twenty is a lifecycle event, and two statements look for these only.
-            f"CREATE TABLE {self.incoming} (line_number UInt64, is_blank Bool, reason_code LowCardinality(String), raw_line String,"
-            f" {hashes},{_EVENT}) ENGINE = MergeTree PARTITION BY sign(kind) ORDER BY tuple()",
-            f"CREATE TABLE {self.identities} (identity_high UInt64, identity_low UInt64, content_hash UInt64, line_number UInt64)"
-            " ENGINE = MergeTree ORDER BY (identity_high, identity_low)",
+            f"CREATE TABLE {self.usage} AS {self.settings.database('raw')}.usage_events",
+            # What is attached to raw must be on the disk, also where refused lines were struck out of it.
+            f"ALTER TABLE {self.usage} MODIFY SETTING min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1,"
+            f" {_UNMERGED}",
+            f"CREATE TABLE {self.rest} {line} ENGINE = MergeTree ORDER BY tuple() SETTINGS {_UNMERGED}",
+            f"CREATE TABLE {self.hashes} {identity} ENGINE = MergeTree ORDER BY tuple() SETTINGS {_UNMERGED}",
+            f"CREATE TABLE {self.identities} {identity} ENGINE = MergeTree ORDER BY (identity_high, identity_low)",
             f"CREATE TABLE {self.counting} (identity_high UInt64, identity_low UInt64, content_hash UInt64, batch_seq UInt64,"
             " line_number UInt64) ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.refused} (line_number UInt64, is_conflict Bool, first_batch_seq UInt64) ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.odd} (line_number UInt64, line String) ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.lines} (line_number UInt64, line String) ENGINE = Null",
             f"CREATE TABLE {read} (line_number UInt64, line String, is_plain Bool,{_EVENT}) ENGINE = Null",
+            f"CREATE TABLE {self.told} {line} ENGINE = Null",
+            f"CREATE MATERIALIZED VIEW {self._name('metered')} TO {self.usage} AS"
+            f" SELECT {USAGE_COLUMNS}, toUInt64({batch_seq}) AS batch_seq FROM {self.told} WHERE {IS_USAGE}",
+            f"CREATE MATERIALIZED VIEW {self._name('others')} TO {self.rest} AS SELECT * FROM {self.told} WHERE NOT ({IS_USAGE})",
+            f"CREATE MATERIALIZED VIEW {self._name('hasher')} TO {self.hashes} AS"
+            f" SELECT identity_high, identity_low, content_hash, line_number FROM {self.told} WHERE {IS_EVENT}",
             f"CREATE MATERIALIZED VIEW {self._name('sorter')} TO {self.odd} AS SELECT line_number, line FROM {read} WHERE NOT is_plain",
-            f"CREATE MATERIALIZED VIEW {self._name('plain')} TO {self.incoming} AS"
-            f" SELECT line_number, false AS is_blank, '' AS reason_code, '' AS raw_line, {_HASHES}, {event} FROM {read} WHERE is_plain",
+            f"CREATE MATERIALIZED VIEW {self._name('plain')} TO {self.told} AS SELECT line_number, false AS is_blank,"
+            f" '' AS reason_code, '' AS raw_line, {_HASHES}, {', '.join(COLUMNS)} FROM {read} WHERE is_plain",
             f"CREATE MATERIALIZED VIEW {self._name('reader')} TO {read} AS SELECT * FROM {plain}",
         ]
 
     def odd_lines(self, *, now_milliseconds: int) -> str:
-        """INSERT into `incoming` of the odd lines, read with care; no view, because planning it takes longer than a small file."""
+        """INSERT into `told` of the odd lines, read with care; no view, because planning it takes longer than a small file."""
         careful = careful_reading(self.odd, event_columns=COLUMNS, now_milliseconds=now_milliseconds)
         return (
-            f"INSERT INTO {self.incoming} (line_number, is_blank, reason_code, raw_line, {', '.join((*_HASH_COLUMNS, *COLUMNS))})"
+            f"INSERT INTO {self.told} (line_number, is_blank, reason_code, raw_line, {', '.join((*_HASH_COLUMNS, *COLUMNS))})"
             f" SELECT line_number, is_blank, reason_code, if(notEmpty(reason_code), raw_line, ''), {_HASHES}, {', '.join(COLUMNS)} FROM {careful}"
+        )
+
+    def events(self, condition: str) -> str:
+        """Subquery of `line_number` and the columns of an event, of each event whose line meets the condition."""
+        absent = {
+            "kind": f"toInt8({USAGE})",
+            "resource_type": "''",
+            "state": "''",
+            "metrics": "CAST(map(), 'Map(String, Decimal(38, 9))')",
+            "labels": "CAST(labels, 'Map(String, String)')",
+        }
+        usage = ", ".join(f"{absent[name]} AS {name}" if name in absent else name for name in COLUMNS)
+        return (
+            f"(SELECT line_number, {usage} FROM {self.usage} WHERE {condition}"
+            f" UNION ALL SELECT line_number, {', '.join(COLUMNS)} FROM {self.rest} WHERE {IS_EVENT} AND {condition})"
         )
 
     def removal(self) -> str:
         """The statement that drops the stage, views before what they stand on, and frees its space at once."""
-        names = [self._name(part) for part in ("reader", "plain", "sorter", "read", "lines", "odd", "refused", "counting", "identities")]
-        return f"DROP TABLE IF EXISTS {', '.join([*names, self.incoming])} SYNC"
+        views = ("reader", "plain", "sorter", "metered", "others", "hasher")
+        tables = ("read", "lines", "told", "odd", "refused", "counting", "identities", "hashes", "rest", "usage")
+        return f"DROP TABLE IF EXISTS {', '.join(self._name(part) for part in (*views, *tables))} SYNC"
 
-    def _name(self, part: str = "") -> str:
-        return f"{self.settings.database('raw')}.{'_'.join(word for word in (PREFIX, part, self.attempt) if word)}"
+    def _name(self, part: str) -> str:
+        return f"{self.settings.database('raw')}.{PREFIX}_{part}_{self.attempt}"

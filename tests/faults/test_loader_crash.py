@@ -65,7 +65,7 @@ def test_a_loader_killed_after_any_answer_of_the_server_leaves_nothing_that_coun
     answers = count_effects(_loading(disturbed.settings, file(0)), ANSWERS)
     undisturbed.load(random_lines(seed=0, count=60), name="0.jsonl")
     # Every other answer from the intent to the end, and one before, where nothing has reached raw.
-    for number in [answers // 2, *range(answers - 10, answers + 1, 2)]:
+    for number in [answers // 2, *range(answers - 12, answers + 1, 2)]:
         path = file(number)
         assert in_child(_loading(disturbed.settings, path), effects=ANSWERS, die_after=number).was_killed
         load_file(disturbed.client, disturbed.settings, path)
@@ -149,11 +149,11 @@ def test_recovering_names_the_batches_it_removed_and_leaves_the_others(disturbed
 def test_a_statement_that_a_dead_loader_left_running_is_killed_before_its_rows_are_removed(disturbed: Deployment) -> None:
     settings = disturbed.settings
     stage = Stage(settings=settings, attempt="dead")
-    for statement in stage.creation(now_milliseconds=0):
+    for statement in stage.creation(batch_seq=1, now_milliseconds=0):
         disturbed.client.command(statement)
-    slow = f"INSERT INTO {stage.incoming} (line_number) SELECT sleepEachRow(1) FROM numbers(120) SETTINGS max_block_size = 1"
+    slow = f"INSERT INTO {stage.rest} (line_number) SELECT sleepEachRow(1) FROM numbers(120) SETTINGS max_block_size = 1"
     own = _Running(settings, slow, f"{batches.query_prefix(settings)}dead-1")
-    other = _Running(settings, slow.replace(stage.incoming, stage.refused), "meterhouse-load-another_raw-dead-1")
+    other = _Running(settings, slow.replace(stage.rest, stage.refused), "meterhouse-load-another_raw-dead-1")
 
     recover(disturbed.client, settings)
 
@@ -166,7 +166,7 @@ def test_a_statement_that_a_dead_loader_left_running_is_killed_before_its_rows_a
 def test_a_commit_that_a_dead_loader_sent_too_late_commits_nothing(disturbed: Deployment) -> None:
     settings = disturbed.settings
     stage = Stage(settings=settings, attempt="dead")
-    for statement in stage.creation(now_milliseconds=0):
+    for statement in stage.creation(batch_seq=1, now_milliseconds=0):
         disturbed.client.command(statement)
     batches.intend(disturbed.client, settings, batch_seq=1, batch_id="dead", now=NOW)
     nothing = Counts(

@@ -176,6 +176,18 @@ def test_within_a_file_the_first_line_counts(deployment: Deployment) -> None:
     assert deployment.rows("ops.event_conflicts", "line_number, first_batch_id") == [(2, result.batch_id), (4, result.batch_id)]
 
 
+@pytest.mark.parametrize("repeated", [1, 30])
+def test_of_many_lines_few_or_many_may_repeat(deployment: Deployment, repeated: int) -> None:
+    deployment.load([_event(number) for number in range(60)], name="first.jsonl")
+    result = deployment.load([_event(number) for number in range(60 - repeated, 120)])
+
+    assert (result.accepted, result.duplicates) == (60, repeated)
+    assert deployment.rows("raw.usage_events", "count(), uniqExact(event_id)") == [(120, 120)]
+    assert deployment.rows("raw.usage_events", "line_number", "ALL") == sorted(
+        [(number,) for number in range(1, 61)] + [(number,) for number in range(repeated + 1, repeated + 61)]
+    )
+
+
 def test_a_rejected_line_claims_no_identity(deployment: Deployment) -> None:
     result = deployment.load([_event(1, quantity='"x"'), _event(1)])
     assert _buckets(result) == (1, 0, 0, 1)

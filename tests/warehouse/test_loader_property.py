@@ -53,7 +53,7 @@ def test_sql_and_python_read_every_line_alike(deployment: tuple[Settings, Client
 def _read_by_sql(settings: Settings, client: Client, lines: Sequence[bytes]) -> list[Read]:
     """Each line's outcome and content hash, from the stage, where they stand before anything depends on them."""
     stage = Stage(settings=settings, attempt="property")
-    for statement in stage.creation(now_milliseconds=NOW_MILLISECONDS):
+    for statement in stage.creation(batch_seq=1, now_milliseconds=NOW_MILLISECONDS):
         client.command(statement)
     try:
         client.raw_insert(
@@ -63,7 +63,11 @@ def _read_by_sql(settings: Settings, client: Client, lines: Sequence[bytes]) -> 
         )
         client.command(stage.odd_lines(now_milliseconds=NOW_MILLISECONDS))
         columns = ("line_number", "is_blank", "reason_code", "content_hash", *COLUMNS)
-        rows = client.query(f"SELECT {', '.join(columns)} FROM {stage.incoming} ORDER BY line_number").result_rows
+        wanted = ", ".join(columns)
+        refused = f"SELECT {wanted} FROM {stage.rest} WHERE is_blank OR notEmpty(reason_code)"
+        events = f"SELECT {wanted} FROM (SELECT *, false AS is_blank, '' AS reason_code FROM {stage.events('true')}) AS event"
+        rows = client.query(f"{refused} UNION ALL {events} INNER JOIN {stage.hashes} AS hashes USING (line_number)").result_rows
+        rows = sorted(rows, key=lambda row: row[0])
     finally:
         client.command(stage.removal())
     assert [row[0] for row in rows] == list(range(1, len(lines) + 1))
