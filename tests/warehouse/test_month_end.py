@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, insert
 from typer.testing import CliRunner
 
-import control.services.documents as printing
+import control.documents.pdf as printing
 import orchestration.cli.documents as verbs
 from control.bootstrap import Control, Gateways, open_control
 from control.domain.documents import Kind
