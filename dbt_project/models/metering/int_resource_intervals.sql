@@ -1,14 +1,16 @@
 -- The life of each resource as half-open intervals [started_at, ended_at) of one unchanged state, from events in any
 -- order of arrival. The last interval of a life that has not ended reaches to 2299-12-31; as-of cuts it where it is
 -- billed. is_open: still elapsing at as-of, so that a tick finds these without reading the closed ones.
+-- An interval is its event up to the next one, and events carry the full state: what had ended before the earliest instant
+-- from which a touched resource may differ stays as it is, and is not laid out again.
 -- Grain: one row per source, resource_id, started_at, sequence, kind, event_id.
 {{ config(
     materialized='keyed',
     key=['is_open', 'resource_id', 'source', 'started_at', 'sequence', 'kind', 'event_id'],
     partition_by='is_open',
-    window="resource_id in (select resource_id from {{ ref('int_touched_resources') }})"
+    window="resource_id in (select resource_id from {{ ref('int_touched_resources') }})
+        and ended_at >= (select min(from_at) from {{ ref('int_touched_resources') }})"
 ) }}
--- depends_on: {{ ref('int_replaced_intervals') }}
 
 with events as (
     select
@@ -25,7 +27,12 @@ with events as (
         metrics,
         labels
     from {{ ref('stg_events__lifecycle') }}
-    where resource_id in (select resource_id from {{ ref('int_touched_resources') }})
+    where
+        resource_id in (select resource_id from {{ ref('int_touched_resources') }})
+        and (
+            event_at >= (select min(from_at) from {{ ref('int_touched_resources') }})
+            or (resource_id, source, event_id) in (select resource_id, source, event_id from {{ ref('int_replaced_intervals') }})
+        )
 ),
 
 ordered as (
