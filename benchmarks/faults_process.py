@@ -220,7 +220,7 @@ def _run(arguments: list[str]) -> NoReturn:
         program: Any = importlib.import_module("dagster._cli")
         program.create_dagster_cli()(arguments[1:])
         sys.exit(0)
-    from orchestration.cli import main  # noqa: PLC0415 - imported before the fork
+    from orchestration.cli.main import main  # noqa: PLC0415 - imported before the fork
 
     main(arguments)
 

@@ -75,11 +75,13 @@ def main() -> None:
     recorder = Recorder()
     recorder.install()
     from orchestration.cli.main import main as meterhouse  # noqa: PLC0415 - its imports belong to what is measured
+    from orchestration.cli.program import leave  # noqa: PLC0415
 
     try:
         meterhouse(arguments)
-    finally:
+    except SystemExit as ended:
         write_statements(recorder.statements, Path(out))
+        leave(ended)
 
 
 if __name__ == "__main__":

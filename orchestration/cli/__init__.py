@@ -3,6 +3,6 @@
 One module a group of verbs. Nothing heavy is imported at the top of a module: `meterhouse sql` must not wait for Dagster.
 """
 
-from orchestration.cli.main import main
+from orchestration.cli.program import main
 
 __all__ = ["main"]

@@ -67,6 +67,7 @@ def main() -> None:
     for line in sys.stdin:
         answers.write(json.dumps({"results": validate(json.loads(line))}) + "\n")
         answers.flush()
+    os._exit(0)  # the command waits for our end, and taking apart what was imported takes a second
 
 
 def validate(request: dict[str, Any]) -> list[dict[str, Any]]:

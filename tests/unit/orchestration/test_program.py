@@ -1,0 +1,33 @@
+"""The end of a command's process: at once, and with nothing left undone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+# Each exit code in a process of its own, which begins with the imports behind it.
+PROGRAM = """
+import atexit, os, sys
+from orchestration.cli.program import leave
+for code in (None, 0, 2, "a sentence", "full"):
+    if os.fork() == 0:
+        if code == "full":
+            sys.stdout, code = open("/dev/full", "w", buffering=8192), 0
+        else:
+            atexit.register(lambda: print("told at the end", flush=False))
+        print("printed", code, flush=False)
+        leave(SystemExit(code))
+    print("code", os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+
+
+def test_what_was_printed_comes_out_what_waits_for_the_end_is_done_and_lost_output_is_no_success() -> None:
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == [
+        *("printed None", "told at the end", "code 0"),
+        *("printed 0", "told at the end", "code 0"),
+        *("printed 2", "told at the end", "code 2"),
+        *("printed a sentence", "told at the end", "code 1"),
+        "code 1",
+    ]
+    assert ended.stderr == "meterhouse: the output was cut off (No space left on device)\n"
