@@ -73,17 +73,15 @@ running as (
             order by split.hour_at asc, split.project_id asc, split.resource_id asc, split.region asc
             rows between unbounded preceding and current row
         ) as total_after,
-        total_after - split.quantity as total_before,
-        accounts.currency_code as currency_code
+        total_after - split.quantity as total_before
     from (select * from {{ ref('int_split_hourly') }} where charge_type = 'usage') as split
     left any join carried
         on split.account_id = carried.account_id
         and split.sku_id = carried.sku_id
         and toStartOfMonth(toDate(split.hour_at)) = carried.month
-    left any join accounts on split.account_id = accounts.account_id
 ),
 
--- Prices and discounts hold for whole hours: looked up once an hour of a set, not once a row.
+-- Prices and discounts hold for whole hours: looked up once an hour of a set, not once a row. Of unknown accounts there are none.
 hours as (
     select
         split.account_id as account_id,
@@ -132,6 +130,7 @@ offers as (
         hours.account_id as account_id,
         hours.sku_id as sku_id,
         hours.hour_at as hour_at,
+        hours.currency_code as currency_code,
         if(contract.price_id != '' and hours.hour_at < contract.valid_to, contract.price_id, '') as contract_id,
         if(list.price_id != '' and hours.hour_at < list.valid_to, list.price_id, '') as list_id
     from hours
@@ -151,6 +150,7 @@ terms as (
         offers.account_id as account_id,
         offers.sku_id as sku_id,
         offers.hour_at as hour_at,
+        offers.currency_code as currency_code,
         if(offers.contract_id != '', offers.contract_id, offers.list_id) as price_id,
         if(offers.list_id != '', offers.list_id, offers.contract_id) as list_price_id,
         discounts.best.1 as discount_id,
@@ -172,7 +172,7 @@ priced as (
         running.unit as unit,
         running.labels_hash as labels_hash,
         running.quantity as quantity,
-        running.currency_code as currency_code,
+        terms.currency_code as currency_code,
         terms.price_id as price_id,
         terms.discount_id as discount_id,
         -- Beyond this the exact products below no longer fit 76 digits.
