@@ -106,7 +106,9 @@ totals as (
             union all
             select account_id, sku_id, charge_date, 1 as is_written, toDecimal256(0, 12) as stored, quantity as written
             from written
-            where (account_id, sku_id, toStartOfMonth(charge_date)) in (select account_id, sku_id, toStartOfMonth(charge_date) from stored)
+            where
+                (select count() from stored) > 0
+                and (account_id, sku_id, toStartOfMonth(charge_date)) in (select account_id, sku_id, toStartOfMonth(charge_date) from stored)
         ) as parts
         group by account_id, sku_id, charge_date
     ) as days
