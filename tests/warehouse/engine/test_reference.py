@@ -33,7 +33,7 @@ def check_story(stage: Stage, story: Story) -> None:
 
 @pytest.mark.parametrize("first_seed", [0])
 def test_three_months_of_many_stories_equal_the_reference(settings: Settings, client: Client, tmp_path: Path, first_seed: int) -> None:
-    story = merge([*random_stories(60, first_seed=first_seed), *late_stories(16)])
+    story = merge([*random_stories(60, first_seed=first_seed), *late_stories(10)])
     with open_stage(settings, client, tmp_path) as stage:
         check_story(stage, story)
         stage.tick(story.steps[-1].as_of, is_rebuild=True, scope="all")
