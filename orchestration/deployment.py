@@ -30,6 +30,7 @@ class Deployment:
     settings: Settings
     control_settings: ControlSettings
     lease_wait_seconds: float = LEASE_WAIT_SECONDS
+    client: Client | None = None  # of a run whose steps share one: each new one asks the server for all of its settings
 
     @property
     def home(self) -> Path:
@@ -39,6 +40,9 @@ class Deployment:
     @contextmanager
     def warehouse(self) -> Iterator[Client]:
         """A client of the pipeline user."""
+        if self.client is not None:
+            yield self.client
+            return
         with contextlib.closing(connect(self.settings)) as client:
             yield client
 

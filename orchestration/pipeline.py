@@ -7,7 +7,7 @@ the tables. The verbs of the command line stand on this module; what a step does
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -66,12 +66,13 @@ def close_month(deployment: Deployment, gate: QualityGate, period: str, *, as_of
 
 def _execute(deployment: Deployment, gate: QualityGate, job: str, config: Mapping[str, Any]) -> RunReport:
     report = RunReport()
-    overrides = {"deployment": deployment, "run": PipelineRun(deployment=deployment, report=report), "gate": gate}
-    definitions = build_definitions(deployment.settings, overrides=overrides)
     # The console shows a traceback for each step; what a person needs of it is raised below.
     run_config = RunConfig(ops=dict(config), loggers={"console": {"config": {"log_level": "CRITICAL"}}})
     # The home's own instance would cost as much as the models of an empty tick: each of some 300 events is a commit there.
-    with DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
+    with deployment.warehouse() as client, DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
+        shared = replace(deployment, client=client)
+        overrides = {"deployment": shared, "run": PipelineRun(deployment=shared, report=report), "gate": gate}
+        definitions = build_definitions(deployment.settings, overrides=overrides)
         try:
             definitions.resolve_job_def(job).execute_in_process(run_config=run_config, instance=instance)
         except Exception:

@@ -38,6 +38,11 @@
     )
 {%- endmacro %}
 
+{# The greatest running total of a month that can be rated exactly: beyond it the products of a cost no longer fit 76 digits. #}
+{% macro greatest_month_total() -%}
+    toDecimal256('1000000000000000000000000000', 12)
+{%- endmacro %}
+
 {# A Decimal with 12 decimals as the integer of its trillionths. #}
 {% macro trillionths(value) -%}
     toInt256(toDecimal256({{ value }}, 12) * toInt256(1000000000000))

@@ -5,9 +5,11 @@
 {{ config(materialized='view') }}
 
 with periods as (
-    select distinct if(kind = 'invoice', period, adjusted_period) as period
-    from {{ ref('int_draft_lines') }}
-    where account_id in (select account_id from {{ ref('int_touched_accounts') }})
+    select distinct
+        if(lines.kind = 'invoice', lines.period, lines.adjusted_period) as period,
+        toDateTime64(addMonths(toDate(concat(period, '-01')), 1), 3, 'UTC') - toIntervalHour(1) as last_hour_at
+    from {{ ref('int_draft_lines') }} as lines
+    where lines.account_id in (select account_id from {{ ref('int_touched_accounts') }})
 ),
 
 months as (
@@ -16,8 +18,7 @@ months as (
         accounts.country_code as country_code,
         accounts.is_tax_exempt as is_tax_exempt,
         accounts.tax_id as tax_id,
-        periods.period as period,
-        toDateTime64(addMonths(toDate(concat(periods.period, '-01')), 1), 3, 'UTC') - toIntervalHour(1) as last_hour_at
+        periods.period as period
     from {{ ref('stg_control__accounts') }} as accounts
     cross join periods
     where accounts.account_id in (select account_id from {{ ref('int_touched_accounts') }})
@@ -25,13 +26,13 @@ months as (
 
 rates as (
     select
-        months.account_id as account_id,
-        months.period as period,
+        taxes.country_code as country_code,
+        periods.period as period,
         sum(taxes.percent) as percent
-    from months
-    inner join {{ ref('stg_catalog__taxes') }} as taxes on months.country_code = taxes.country_code
-    where taxes.valid_from <= months.last_hour_at and taxes.valid_to > months.last_hour_at
-    group by account_id, period
+    from {{ ref('stg_catalog__taxes') }} as taxes
+    cross join periods
+    where taxes.valid_from <= periods.last_hour_at and taxes.valid_to > periods.last_hour_at
+    group by country_code, period
 )
 
 select
@@ -48,5 +49,5 @@ select
         ''
     ) as tax_note
 from months
-left any join rates on months.account_id = rates.account_id and months.period = rates.period
+left any join rates on months.country_code = rates.country_code and months.period = rates.period
 left any join {{ ref('stg_control__closed_taxes') }} as closed on months.account_id = closed.account_id and months.period = closed.period

@@ -3,31 +3,56 @@
 -- Grain: one row per account_id, project_id, resource_id, region, sku_id, hour_at, charge_type, price_id.
 {{ config(materialized='table', engine='MergeTree()', order_by='(account_id, sku_id, hour_at)') }}
 
-with carried as (
+with sets as (
+    select
+        account_id,
+        sku_id,
+        month,
+        min(days.charge_date) as from_date
+    from {{ ref('int_touched_days') }} as days
+    group by account_id, sku_id, month
+),
+
+-- What the running total starts from: the quantity before a set's first touched day, and the days between touched ones.
+carried as (
     select
         days.account_id as account_id,
         days.sku_id as sku_id,
         days.month as month,
-        sum(days.quantity) as quantity
+        sumIf(days.quantity, days.charge_date < sets.from_date) as quantity,
+        groupArrayIf((days.charge_date, days.quantity), days.charge_date > sets.from_date) as gaps
     from (
-        select account_id, sku_id, toStartOfMonth(charge_date) as month, charge_date, quantity
+        select account_id, sku_id, toStartOfMonth(charge_date) as month, charge_date, quantity, 0 as is_gap
         from {{ ref('int_on_demand_daily') }}
         where
             charge_date >= (select min(month) from {{ ref('int_touched_days') }})
             and (account_id, sku_id, month) in (select account_id, sku_id, month from {{ ref('int_touched_days') }})
+
+        union all
+
+        -- Apart, because after the first touched day of all sets there is mostly nothing to read.
+        select account_id, sku_id, toStartOfMonth(charge_date) as month, charge_date, quantity, 1 as is_gap
+        from {{ ref('int_on_demand_daily') }}
+        where
+            charge_date > (select min(charge_date) from {{ ref('int_touched_days') }})
+            and (account_id, sku_id, month) in (select account_id, sku_id, month from {{ ref('int_touched_days') }})
+            and (account_id, sku_id, charge_date) not in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})
     ) as days
-    inner join (select distinct account_id, sku_id, month, from_date from {{ ref('int_touched_days') }}) as sets
-        on days.account_id = sets.account_id and days.sku_id = sets.sku_id and days.month = sets.month
-    where days.charge_date < sets.from_date
+    inner join sets on days.account_id = sets.account_id and days.sku_id = sets.sku_id and days.month = sets.month
+    where if(is_gap, days.charge_date > sets.from_date, days.charge_date < sets.from_date)
     group by account_id, sku_id, month
 ),
 
 accounts as (
-    select account_id, currency_code from {{ ref('stg_control__accounts') }}
+    select account_id, currency_code
+    from {{ ref('stg_control__accounts') }}
+    where account_id in (select account_id from {{ ref('int_touched_days') }})
 ),
 
 prices as (
-    select * from {{ ref('int_price_segments') }}
+    select *
+    from {{ ref('int_price_segments') }}
+    where (select count() from {{ ref('int_touched_days') }}) > 0
 ),
 
 running as (
@@ -42,22 +67,21 @@ running as (
         split.unit as unit,
         split.labels_hash as labels_hash,
         split.quantity as quantity,
-        carried.quantity + sum(split.quantity) over (
+        carried.quantity + arraySum(gap -> if(gap.1 < toDate(split.hour_at), gap.2, toDecimal256(0, 12)), carried.gaps)
+        + sum(split.quantity) over (
             partition by split.account_id, split.sku_id, toStartOfMonth(split.hour_at)
             order by split.hour_at asc, split.project_id asc, split.resource_id asc, split.region asc
             rows between unbounded preceding and current row
         ) as total_after,
-        total_after - split.quantity as total_before,
-        accounts.currency_code as currency_code
+        total_after - split.quantity as total_before
     from (select * from {{ ref('int_split_hourly') }} where charge_type = 'usage') as split
     left any join carried
         on split.account_id = carried.account_id
         and split.sku_id = carried.sku_id
         and toStartOfMonth(toDate(split.hour_at)) = carried.month
-    left any join accounts on split.account_id = accounts.account_id
 ),
 
--- Prices and discounts hold for whole hours: looked up once an hour of a set, not once a row.
+-- Prices and discounts hold for whole hours: looked up once an hour of a set, not once a row. Of unknown accounts there are none.
 hours as (
     select
         split.account_id as account_id,
@@ -106,6 +130,7 @@ offers as (
         hours.account_id as account_id,
         hours.sku_id as sku_id,
         hours.hour_at as hour_at,
+        hours.currency_code as currency_code,
         if(contract.price_id != '' and hours.hour_at < contract.valid_to, contract.price_id, '') as contract_id,
         if(list.price_id != '' and hours.hour_at < list.valid_to, list.price_id, '') as list_id
     from hours
@@ -125,6 +150,7 @@ terms as (
         offers.account_id as account_id,
         offers.sku_id as sku_id,
         offers.hour_at as hour_at,
+        offers.currency_code as currency_code,
         if(offers.contract_id != '', offers.contract_id, offers.list_id) as price_id,
         if(offers.list_id != '', offers.list_id, offers.contract_id) as list_price_id,
         discounts.best.1 as discount_id,
@@ -146,11 +172,11 @@ priced as (
         running.unit as unit,
         running.labels_hash as labels_hash,
         running.quantity as quantity,
-        running.currency_code as currency_code,
+        terms.currency_code as currency_code,
         terms.price_id as price_id,
         terms.discount_id as discount_id,
         -- Beyond this the exact products below no longer fit 76 digits.
-        throwIf(running.total_after > toDecimal256('1000000000000000000000000000', 12), 'a month total of more than 10^27 units cannot be rated exactly') as _guard,
+        throwIf(running.total_after > {{ greatest_month_total() }}, 'a month total of more than 10^27 units cannot be rated exactly') as _guard,
         if(terms.price_id = '', toDecimal256(0, 24), {{ cost_of('running.total_after', 'applied') }} - {{ cost_of('running.total_before', 'applied') }}) as cost,
         if(
             terms.list_price_id = terms.price_id,

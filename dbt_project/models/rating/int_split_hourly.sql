@@ -27,14 +27,12 @@ committed_days as (
     select
         account_id,
         sku_id,
-        month,
-        from_date,
         charge_date
     from {{ ref('int_touched_days') }}
     where (account_id, sku_id) in (select account_id, sku_id from {{ ref('stg_catalog__commitments') }})
 ),
 
--- Hours in which a commitment holds, up to as-of, and the units [low, high) of the hour it covers.
+-- Hours of these days in which a commitment holds, up to as-of, and the units [low, high) of the hour it covers.
 committed as (
     select
         account_id,
@@ -52,14 +50,13 @@ committed as (
             commitments.sku_id as sku_id,
             commitments.commitment_id as commitment_id,
             commitments.quantity_per_hour as quantity_per_hour,
-            greatest(commitments.valid_from, toDateTime64(sets.from_date, 3, 'UTC')) as from_at,
-            least(commitments.valid_to, toStartOfHour({{ tick('as_of') }}) + toIntervalHour(1), toDateTime64(addMonths(sets.month, 1), 3, 'UTC')) as to_at,
+            greatest(commitments.valid_from, toDateTime64(days.charge_date, 3, 'UTC')) as from_at,
+            least(commitments.valid_to, toStartOfHour({{ tick('as_of') }}) + toIntervalHour(1), toDateTime64(days.charge_date + 1, 3, 'UTC')) as to_at,
             arrayJoin(arrayMap(
                 hour -> from_at + toIntervalHour(hour), range(toUInt64(greatest(dateDiff('hour', from_at, to_at), 0)))
             )) as hour_at
         from {{ ref('stg_catalog__commitments') }} as commitments
-        inner join (select distinct account_id, sku_id, month, from_date from committed_days) as sets
-            on commitments.account_id = sets.account_id and commitments.sku_id = sets.sku_id
+        inner join committed_days as days on commitments.account_id = days.account_id and commitments.sku_id = days.sku_id
     )
 ),
 

@@ -1,6 +1,7 @@
 """The warehouse equals the reference model to the last digit, after every step of many random stories played at once.
 
-Stories run over three months with closes, late events, duplicates, conflicts and restated catalogs (tests/generators).
+Stories run over three months with closes, late events, duplicates, conflicts and restated catalogs; some have usage on many
+days, much of which comes late (tests/generators).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from tests.generators.lateness import late_stories
 from tests.generators.stories import Story, merge, play
 from tests.generators.timeline import ONE_MONTH
 from tests.generators.worlds import random_stories
@@ -31,7 +33,7 @@ def check_story(stage: Stage, story: Story) -> None:
 
 @pytest.mark.parametrize("first_seed", [0])
 def test_three_months_of_many_stories_equal_the_reference(settings: Settings, client: Client, tmp_path: Path, first_seed: int) -> None:
-    story = merge(random_stories(60, first_seed=first_seed))
+    story = merge([*random_stories(60, first_seed=first_seed), *late_stories(10)])
     with open_stage(settings, client, tmp_path) as stage:
         check_story(stage, story)
         stage.tick(story.steps[-1].as_of, is_rebuild=True, scope="all")
