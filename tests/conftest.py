@@ -100,16 +100,22 @@ def server(parsed_projects: Path) -> Iterator[Settings]:
             embedded.stop(home)
 
 
-@pytest.fixture
-def settings(server: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """A deployment of its own: an own prefix on the session's server, an own control store, databases migrated."""
-    prefix = f"t{uuid.uuid4().hex[:12]}_"
-    own = make_settings(home=server.home, database_prefix=prefix, control_url=SecretStr(f"sqlite:///{tmp_path}/control.db"))
+@contextlib.contextmanager
+def fresh_databases(server: Settings, **values: object) -> Iterator[Settings]:
+    """An own prefix on a server with its databases migrated; they go with it."""
+    own = make_settings(home=server.home, database_prefix=f"t{uuid.uuid4().hex[:12]}_", **values)
     with contextlib.closing(connect(own)) as client:
         migrate(client, own)
         yield own
         for layer in LAYERS:
             client.command(f"DROP DATABASE IF EXISTS {own.database(layer)} SYNC")
+
+
+@pytest.fixture
+def settings(server: Settings, tmp_path: Path) -> Iterator[Settings]:
+    """A deployment of its own: an own prefix on the session's server, an own control store, databases migrated."""
+    with fresh_databases(server, control_url=SecretStr(f"sqlite:///{tmp_path}/control.db")) as own:
+        yield own
 
 
 @pytest.fixture
