@@ -158,17 +158,21 @@ class Command:
         return path.read_text(errors="replace") if path.exists() else ""
 
 
-def start(arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, fault: Fault | None = None) -> Command:
+def start(
+    arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, directory: Path | None = None, fault: Fault | None = None
+) -> Command:
     """Start `meterhouse ARGUMENT…`, or `dagster …` where that is the first argument.
 
     Args:
         arguments: of the command line.
         environment: all that it sees.
         folder: a new one, for what the command prints and does.
+        directory: where it runs; default: in its home.
         fault: what strikes it.
     """
     folder.mkdir(parents=True)
-    process = _context().Process(target=_live, args=(list(arguments), dict(environment), folder, fault))
+    where = directory or Path(environment["METERHOUSE_HOME"])
+    process = _context().Process(target=_live, args=(list(arguments), dict(environment), folder, where, fault))
     with _without_main():
         process.start()
     return Command(process, folder)
@@ -191,11 +195,11 @@ def _context() -> ForkServerContext:
     return context
 
 
-def _live(arguments: list[str], environment: dict[str, str], folder: Path, fault: Fault | None) -> NoReturn:
+def _live(arguments: list[str], environment: dict[str, str], folder: Path, directory: Path, fault: Fault | None) -> NoReturn:
     """The life of the process."""
     os.environ.clear()  # noqa: TID251 - the process begins with what its caller gives it
     os.environ.update(environment)  # noqa: TID251
-    os.chdir(environment["METERHOUSE_HOME"])
+    os.chdir(directory)
     for name, descriptor in (("output", 1), ("errors", 2)):
         target = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(target, descriptor)

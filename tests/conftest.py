@@ -7,7 +7,10 @@ of the run; in CI a lack fails the run, because nothing may be left out there.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +19,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from pydantic import SecretStr
 
+from orchestration.dbt import target_folder
 from warehouse import embedded
 from warehouse.client import connect
 from warehouse.migrate import migrate
@@ -24,6 +28,11 @@ from warehouse.settings import LAYERS, Settings
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 CHROMIUM = Path("/usr/bin/chromium")
+# What dies in a test is a process and never the machine, so the server's files may lie in memory, where writing costs no waiting.
+MEMORY = Path("/dev/shm")  # noqa: S108 - the folder there has a name of its own
+MEMORY_BYTES = 6 << 30  # free for the servers of three workers; without it they write to the disk
+# As in a command (orchestration/cli/main.py): most of what tests make is no garbage, and looking for it took a tenth of their time.
+OBJECTS_PER_COLLECTION = 50_000
 
 # Marker -> what has to exist, and what to do about it.
 NEEDS = {
@@ -34,6 +43,11 @@ NEEDS = {
 
 def _lacking() -> dict[str, str]:
     return {marker: reason for marker, (path, reason) in NEEDS.items() if not path.exists()}
+
+
+def pytest_configure() -> None:
+    """Look for garbage more seldom."""
+    gc.set_threshold(OBJECTS_PER_COLLECTION)
 
 
 def pytest_report_header() -> list[str]:
@@ -57,24 +71,51 @@ def make_settings(**values: object) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def parsed_projects(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Where the homes of a run have their parsed dbt project in common, of all workers: it depends on the checkout alone."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "parsed"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def share_parsed(parsed_projects: Path, home: Path) -> None:
+    """Let a home that has not run yet find what others have parsed. Parsing takes longer than a small tick."""
+    folder = target_folder(home)
+    folder.mkdir(parents=True)
+    (folder / parsed_projects.name).symlink_to(parsed_projects)
+
+
+@pytest.fixture(scope="session")
+def server(parsed_projects: Path) -> Iterator[Settings]:
     """Settings of a running embedded server. Use `settings` unless the test is about the server itself."""
-    home = tmp_path_factory.mktemp("server")
-    embedded.start(home)
-    yield make_settings(home=home)
-    embedded.stop(home)
+    has_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
+    with tempfile.TemporaryDirectory(prefix="meterhouse-tests-", dir=MEMORY if has_memory else None) as folder:
+        home = Path(folder)
+        share_parsed(parsed_projects, home)
+        embedded.start(home)
+        try:
+            yield make_settings(home=home)
+        finally:
+            embedded.stop(home)
 
 
-@pytest.fixture
-def settings(server: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """A deployment of its own: an own prefix on the session's server, an own control store, databases migrated."""
-    prefix = f"t{uuid.uuid4().hex[:12]}_"
-    own = make_settings(home=server.home, database_prefix=prefix, control_url=SecretStr(f"sqlite:///{tmp_path}/control.db"))
+@contextlib.contextmanager
+def fresh_databases(server: Settings, **values: object) -> Iterator[Settings]:
+    """An own prefix on a server with its databases migrated; they go with it."""
+    own = make_settings(home=server.home, database_prefix=f"t{uuid.uuid4().hex[:12]}_", **values)
     with contextlib.closing(connect(own)) as client:
         migrate(client, own)
         yield own
         for layer in LAYERS:
             client.command(f"DROP DATABASE IF EXISTS {own.database(layer)} SYNC")
+
+
+@pytest.fixture
+def settings(server: Settings, tmp_path: Path) -> Iterator[Settings]:
+    """A deployment of its own: an own prefix on the session's server, an own control store, databases migrated."""
+    with fresh_databases(server, control_url=SecretStr(f"sqlite:///{tmp_path}/control.db")) as own:
+        yield own
 
 
 @pytest.fixture

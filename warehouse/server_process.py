@@ -37,23 +37,22 @@ def serve(base: Path) -> None:
     pipe = base / "alive.fifo"
     pipe.unlink(missing_ok=True)
     os.mkfifo(pipe, 0o600)
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    # Blocked and waited for: a handler that sets an event stands still for ever where it interrupts the wait with the event's lock held.
+    ends = (signal.SIGTERM, signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
 
     def engine() -> None:
         try:
             # TabSeparated becomes the HTTP default format; clickhouse-connect refuses others.
             engine_library.query(START.format(pipe=pipe), "TabSeparated", path=str(base / "data"))
         finally:
-            stopped.set()
+            os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=engine, name="engine", daemon=True)
     thread.start()
     # Opening for read and write never blocks, so an engine that fails before it reads cannot hang this process.
     descriptor = os.open(pipe, os.O_RDWR)
-    while not stopped.wait(3600):
-        continue
+    signal.sigwait(ends)
     os.close(descriptor)
     while thread.is_alive():
         # An engine that is told to stop before it has opened the pipe would wait for a writer for ever.

@@ -7,7 +7,7 @@ column names, to be compared with what SQL returns. All values are exact.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from functools import cached_property
@@ -223,7 +223,7 @@ def as_rows(table: Mapping[Any, Any]) -> list[Row]:
 
 
 def _row(key: Any, value: Any) -> Row:  # noqa: ANN401  # every table has its own key and value types
-    return {name: _public(name, cell) for name, cell in {**key._asdict(), **asdict(value)}.items()}
+    return {name: _public(name, cell) for name, cell in {**key._asdict(), **vars(value)}.items()}
 
 
 def _public(name: str, cell: object) -> object:

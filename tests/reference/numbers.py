@@ -32,5 +32,4 @@ def exact_decimal(value: Fraction, places: int) -> Decimal:
     scaled = value * 10**places
     if scaled.denominator != 1:
         raise ValueError(f"{value} has more than {places} decimals")
-    digits = tuple(int(digit) for digit in str(abs(scaled.numerator)))
-    return Decimal((int(scaled < 0), digits, -places))
+    return Decimal(f"{scaled.numerator}e-{places}")

@@ -1,4 +1,4 @@
-"""`up`, `status`, `down`: everything runs, is found again, and ends."""
+"""`up`, `status`, `down`: everything runs, is found again, and ends. One `up` serves all: it starts half a dozen programs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import Home
+from tests.conftest import share_parsed
 
 SERVICES = ["warehouse", "dagster-code", "dagster-webserver", "dagster-daemon", "api", "dashboards"]
 NOTHING = {"state": "stopped", "url": None, "pid": None, "log": None}
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(tmp_path: Path, parsed_projects: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home")
+    share_parsed(parsed_projects, home.path)
     yield home
     home.call("down")
 
@@ -46,7 +48,7 @@ def get(url: str) -> tuple[int, str]:
         return reply.status, reply.read().decode()
 
 
-def test_up_starts_everything_once_and_down_leaves_nothing(home: Home) -> None:
+def test_up_starts_everything_once_and_anew_what_died_and_down_leaves_nothing(home: Home) -> None:
     assert [row["service"] for row in home.rows("status")] == SERVICES
     assert all(row | {"service": ""} == NOTHING | {"service": ""} for row in home.rows("status"))
 
@@ -64,14 +66,7 @@ def test_up_starts_everything_once_and_down_leaves_nothing(home: Home) -> None:
     assert get(f"{urls['api']}/healthz")[0] == 200
     assert get(f"{urls['api']}/docs")[0] == get(f"{urls['api']}/v1/openapi.json")[0] == 200
 
-    assert processes_of(home)
-    assert [row["state"] for row in home.rows("down")] == ["stopped"] * len(SERVICES)
-    assert processes_of(home) == set()
-    assert list((home.path / "run").glob("*.json")) == []
-
-
-def test_a_service_that_died_is_shown_and_started_anew(home: Home) -> None:
-    before = {row["service"]: row["pid"] for row in home.rows("up")}
+    before = {row["service"]: row["pid"] for row in started}
     os.kill(before["dashboards"], signal.SIGKILL)
     deadline = time.monotonic() + 10
     while (state := home.rows("status")[-1]["state"]) == "running" and time.monotonic() < deadline:
@@ -82,6 +77,11 @@ def test_a_service_that_died_is_shown_and_started_anew(home: Home) -> None:
     assert {name: pid for name, pid in after.items() if name != "dashboards"} == {
         name: pid for name, pid in before.items() if name != "dashboards"
     }
+
+    assert processes_of(home)
+    assert [row["state"] for row in home.rows("down")] == ["stopped"] * len(SERVICES)
+    assert processes_of(home) == set()
+    assert list((home.path / "run").glob("*.json")) == []
 
 
 def test_a_record_whose_pid_belongs_to_another_program_is_not_taken_for_a_service(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -29,12 +30,14 @@ from control.services.refund import refund_invoice
 from control.services.show import list_invoices, show_invoice
 from control.services.verify import verify_hashes, verify_ledger, verify_numbers
 from control.store.tables import closed_periods, credits_
+from tests.conftest import fresh_databases
 from tests.contract.fake_gateway import PAYS, FakeGateway
 from tests.control_bench.builders import AS_OF, NOW, a_budget, a_credit, a_credit_note, a_draft, an_account, usd
 from tests.control_bench.drafts import clear_drafts, create_invoicing, put_drafts
 from tests.control_bench.stores import control_settings, emptied_postgresql, fresh_sqlite, postgresql_server
+from warehouse.client import connect
 from warehouse.errors import InputError, RefusedError
-from warehouse.settings import Settings
+from warehouse.settings import LAYERS, Settings
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +46,27 @@ def postgresql() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def databases(server: Settings) -> Iterator[Settings]:
+    """Databases with the tables of drafts, for one test after the other: making them costs more than closing a month."""
+    with fresh_databases(server) as own:
+        with contextlib.closing(connect(own)) as client:
+            create_invoicing(client, own)
+        yield own
+
+
+@pytest.fixture
+def settings(databases: Settings) -> Settings:
+    """The databases, with every table emptied."""
+    with contextlib.closing(connect(databases)) as client:
+        for layer in LAYERS:
+            client.command(f"TRUNCATE ALL TABLES FROM {databases.database(layer)}")
+    return databases
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def control(request: pytest.FixtureRequest, settings: Settings, client: Client, tmp_path: Path) -> Iterator[Control]:
     url = fresh_sqlite(tmp_path) if request.param == "sqlite" else emptied_postgresql(request.getfixturevalue("postgresql"))
-    create_invoicing(client, settings)
     gateway = FakeGateway()
     own = settings.model_copy(update={"control_url": SecretStr(url)})
     with open_control(own, control_settings(), gateways=lambda _: gateway) as control:

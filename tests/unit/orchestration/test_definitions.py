@@ -16,7 +16,7 @@ from orchestration.assets.invoices import ANNOUNCED, LOOKED_AT, WRITTEN
 from orchestration.definitions import build_definitions
 from orchestration.jobs import JOBS
 from orchestration.schedules import schedules
-from tests.conftest import make_settings
+from tests.conftest import make_settings, share_parsed
 from warehouse.settings import LAYERS
 
 IMPORT = """
@@ -31,11 +31,13 @@ assert not loaded, f"every tick would wait for {loaded}"
 
 
 @pytest.fixture(scope="module")
-def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definitions]:
+def definitions(tmp_path_factory: pytest.TempPathFactory, parsed_projects: Path) -> Iterator[Definitions]:
     """Loaded while nothing can be connected to."""
     patch = pytest.MonkeyPatch()
     patch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection was opened"))
-    yield build_definitions(make_settings(home=tmp_path_factory.mktemp("home")))
+    home = tmp_path_factory.mktemp("home")
+    share_parsed(parsed_projects, home)
+    yield build_definitions(make_settings(home=home))
     patch.undo()
 
 
