@@ -26,7 +26,6 @@ from warehouse.migrate import migrate
 from warehouse.settings import LAYERS, Settings
 
 ROOT = Path(__file__).parent.parent
-UNITS = ROOT / "tests" / "unit"
 SHARED_DATA = ROOT.parent / "shared" / "data"
 CHROMIUM = Path("/usr/bin/chromium")
 # What dies in a test is a process and never the machine, so the server's files may lie in memory, where writing costs no waiting.
@@ -62,8 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in lacking)]
     if left_out and os.environ.get("CI") == "true":  # noqa: TID251 - a fact about the machine, not a setting of the product
         raise pytest.UsageError("in CI nothing may be left out: " + "; ".join(lacking.values()))
-    # What a worker takes last should be short: files that run on the engine come first, in an order that is always the same.
-    items[:] = sorted((item for item in items if item not in left_out), key=lambda item: item.path.is_relative_to(UNITS))
+    items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
 
 
