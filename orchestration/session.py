@@ -52,7 +52,9 @@ def warehouse_for(settings: Settings, *, meanwhile: Callable[[], object] | None 
 def open_warehouse(deployment: Deployment, *, meanwhile: Callable[[], object] | None = None) -> Iterator[Client]:
     """A client of the pipeline user, with databases and tables of this version; the server is started if needed."""
     with warehouse_for(deployment.settings, meanwhile=meanwhile), deployment.warehouse() as client:
-        migrate(client, deployment.settings)
+        # Of two commands that find a new home, one would read what a later migration of the other has dropped.
+        with _deciding(_run_folder(deployment.home)):
+            migrate(client, deployment.settings)
         yield client
 
 
@@ -108,7 +110,7 @@ def _mark(run: Path) -> Path:
 
 @contextmanager
 def _deciding(run: Path) -> Iterator[None]:
-    """One process at a time starts, stops, or changes who keeps the server."""
+    """One process of a home at a time starts, stops or migrates the server, or changes who keeps it."""
     with (run / "warehouse.decide.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
