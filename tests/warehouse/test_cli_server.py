@@ -36,7 +36,8 @@ def test_a_command_leaves_a_warehouse_running_that_it_did_not_start(home: Home) 
 
 
 def test_of_two_commands_at_once_the_last_one_to_end_stops_the_warehouse(home: Home) -> None:
-    slow = home.start("sql", "SELECT sleepEachRow(1) FROM numbers(6) SETTINGS max_block_size = 1", "--as", "pipeline")
+    home.call("--help")  # what the second command is forked from has begun, so that it takes no time of the first one's
+    slow = home.start("sql", "SELECT sleepEachRow(1) FROM numbers(10) SETTINGS max_block_size = 1", "--as", "pipeline")
     while embedded.running(home.path) is None:
         assert slow.poll() is None
         time.sleep(0.05)
