@@ -35,7 +35,8 @@ def leave(ended: SystemExit) -> NoReturn:
         sys.stdout.flush()
     except OSError as error:  # nobody reads any more, or the disk is full: what was printed is lost
         code = code or FAILED
-        print(f"meterhouse: the output was cut off ({error.strerror})", file=sys.stderr)
+        if not sys.stderr.closed:  # as it is where a reader that left was noticed before
+            print(f"meterhouse: the output was cut off ({error.strerror})", file=sys.stderr)
     except ValueError:  # closed where it was found that nobody reads
         pass
     os._exit(code)
