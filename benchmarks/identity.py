@@ -18,7 +18,7 @@ from benchmarks.ground import Ground, ground
 from benchmarks.memory import PeakMemory
 from ingestion.repeats import find_repeats
 from ingestion.sql import identity, moving
-from ingestion.sql.moving import Counts
+from ingestion.sql.moving import Counted, Counts
 from ingestion.sql.stage import QUICK_PLANNING, Stage
 from orchestration.session import open_warehouse
 from warehouse.settings import Settings
@@ -124,7 +124,7 @@ class _Check:
                 )
                 read = self._rows_read()
                 with timed() as check:
-                    find_repeats(self._client, stage, batch_seq=self._batch_seq, run=self._client.command)
+                    find_repeats(self._client, stage, run=self._client.command)
                 checks.append(check.seconds)
                 read = self._rows_read() - read
                 refused = self._here.value(f"SELECT count() FROM {stage.refused}")
@@ -149,12 +149,13 @@ class _Check:
         """A stage that holds events by number, `line` and `event`, as if their lines had been read."""
         self._batch_seq += 1
         stage = Stage(settings=self._here.settings, attempt=f"{self._batch_seq:012d}")
-        for statement in stage.creation(batch_seq=self._batch_seq, now_milliseconds=0):
+        for statement in stage.creation(now_milliseconds=0):
             self._client.command(statement, settings=QUICK_PLANNING)
         self._client.command(
-            f"INSERT INTO {stage.hashes} (line_number, identity_high, identity_low, content_hash)"
+            f"INSERT INTO {stage.hashes} (batch_seq, line_number, identity_high, identity_low, content_hash)"
             " WITH sipHash128('/benchmark', hex(event)) AS identity"
-            " SELECT line, reinterpretAsUInt64(identity), reinterpretAsUInt64(substring(identity, 9, 8)), cityHash64(event)"
+            f" SELECT {self._batch_seq}, line, reinterpretAsUInt64(identity), reinterpretAsUInt64(substring(identity, 9, 8)),"
+            " cityHash64(event)"
             f" FROM ({events}) SETTINGS max_insert_threads = 2"
         )
         return stage
@@ -162,20 +163,14 @@ class _Check:
     def _keep(self, stage: Stage, count: int, *, age: timedelta) -> None:
         """Write the stage's identities as the loader does."""
         at = self._here.settings.now() - age
-        counts = Counts(
-            lines=count,
-            blank=0,
-            usage=count,
-            lifecycle=0,
-            duplicates=0,
-            conflicts=0,
-            rejected=0,
-            first_event_milliseconds=0,
-            last_event_milliseconds=0,
+        kept = Counted(
+            batch_seq=self._batch_seq,
+            batch_id=f"{self._batch_seq}",
+            source_name="benchmark",
+            location="benchmark",
+            counts=Counts(lines=count, usage=count),
         )
-        moves = moving.moves(
-            stage, counts, batch_seq=self._batch_seq, batch_id=f"{self._batch_seq}", now_milliseconds=int(at.timestamp() * 1000)
-        )
+        moves = moving.moves(stage, [kept], now_milliseconds=int(at.timestamp() * 1000))
         for move in moves:
             if move.table.endswith(".identities"):
                 self._client.command(move.statement)

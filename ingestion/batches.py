@@ -5,10 +5,12 @@ Callers hold the pipeline's lease: what is begun and not committed belongs to a 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from clickhouse_connect.driver.client import Client
 
+from ingestion.sql.literals import texts
 from ingestion.sql.moving import BATCH_TABLES
 from ingestion.sql.stage import PREFIX
 from warehouse.settings import Settings
@@ -19,8 +21,8 @@ def query_prefix(settings: Settings) -> str:
     return f"meterhouse-load-{settings.database('raw')}-"
 
 
-def committed(client: Client, settings: Settings, batch_id: str) -> dict[str, int] | None:
-    """The counts of a loaded batch as LoadResult names them, or None."""
+def committed(client: Client, settings: Settings, batch_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Of those that are loaded, the counts by batch id, as LoadResult names them."""
     columns = {
         "rows_read": "rows_read",
         "accepted": "rows_accepted",
@@ -29,10 +31,9 @@ def committed(client: Client, settings: Settings, batch_id: str) -> dict[str, in
         "rejected": "rows_rejected",
     }
     found = client.query(
-        f"SELECT {', '.join(columns.values())} FROM {settings.database('ops')}.batches WHERE batch_id = {{batch:String}}",
-        parameters={"batch": batch_id},
+        f"SELECT batch_id, {', '.join(columns.values())} FROM {settings.database('ops')}.batches WHERE batch_id IN {texts(batch_ids)}"
     ).result_rows
-    return dict(zip(columns, found[0], strict=True)) if found else None
+    return {batch_id: dict(zip(columns, counts, strict=True)) for batch_id, *counts in found}
 
 
 def last_batch_seq(client: Client, settings: Settings) -> int:
@@ -41,10 +42,12 @@ def last_batch_seq(client: Client, settings: Settings) -> int:
     return last
 
 
-def intend(client: Client, settings: Settings, *, batch_seq: int, batch_id: str, now: datetime) -> None:
-    """Record that rows of a batch are about to reach raw."""
+def intend(client: Client, settings: Settings, batch_ids: Mapping[int, str], *, now: datetime) -> None:
+    """Record that rows of batches, ids by batch_seq, are about to reach raw."""
     client.insert(
-        f"{settings.database('ops')}.batch_intents", [[batch_seq, batch_id, now]], column_names=["batch_seq", "batch_id", "intended_at"]
+        f"{settings.database('ops')}.batch_intents",
+        [[batch_seq, batch_id, now] for batch_seq, batch_id in batch_ids.items()],
+        column_names=["batch_seq", "batch_id", "intended_at"],
     )
 
 

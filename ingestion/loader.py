@@ -1,9 +1,10 @@
-"""Loads one content, such as an event file, as one batch: all of it or nothing, once, whatever happens in between.
+"""Loads contents, such as event files, a batch each: all of a batch or nothing, once, whatever happens in between.
 
-    bytes ─► stage (parsed once, on the server) ─► identity check ─► intent ─► raw and ops ─► row in ops.batches = the commit
+    bytes ─► stage (parsed once, on the server) ─► identity check ─► intents ─► raw and ops ─► rows in ops.batches = the commit
 
-A crash before the commit costs a load: the next one removes what the attempt left behind. Callers hold the pipeline's
-lease, so there is one loader at a time. How a line is read stands in sql/, where its bytes come from in sources/.
+A load takes the batches that are at hand together: it looks through all stored identities once, not once a batch, and they
+commit as one. A crash before the commit costs a load: the next one removes what the attempt left behind. Callers hold the
+pipeline's lease, so there is one loader at a time. How a line is read stands in sql/, where its bytes come from in sources/.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -26,8 +26,8 @@ from ingestion.sources.content import Content, NotServedError, ServedContent, co
 from ingestion.sources.files import suffix_of
 from ingestion.sources.hashing import content_hash
 from ingestion.sql import moving
-from ingestion.sql.moving import Counts, Move
-from ingestion.sql.stage import QUICK_PLANNING, Stage
+from ingestion.sql.moving import Counted, Counts, Move
+from ingestion.sql.stage import PLACE, QUICK_PLANNING, Stage
 from warehouse.errors import InputError, WarehouseError
 from warehouse.settings import Settings
 from warehouse.streaming import StatementError, stream
@@ -53,6 +53,16 @@ _BAD_PACKING = ("ZLIB_INFLATE_FAILED", "ZSTD_DECODER_FAILED")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A content that is to be loaded."""
+
+    content: Content
+    batch_id: str  # the same for the same content, whoever loads it and when
+    location: str  # where it comes from, for the ledger and for errors
+    source_name: str  # for the ledger
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadResult:
     """What became of the lines. Counts of a content that was loaded before are those of that load."""
 
@@ -66,58 +76,99 @@ class LoadResult:
     already_loaded: bool
 
 
-def load_file(client: Client, settings: Settings, path: Path, *, source_name: str = "files") -> LoadResult:
+def load_file(client: Client, settings: Settings, path: Path) -> LoadResult:
     """Load a file, or find that its content is loaded.
 
     Args:
         client: of the pipeline user.
         settings: of the deployment; its clock decides what is in the future.
         path: .jsonl, .jsonl.gz, .jsonl.zst or .parquet.
-        source_name: for the ledger.
 
     Raises:
         InputError: the file is missing, damaged, cut off, or changed while it was read. Nothing of it was loaded.
         WarehouseError: the server failed. Nothing of it counts as loaded.
     """
+    return load_content(client, settings, file_batch(path))
+
+
+def file_batch(path: Path) -> Batch:
+    """An event file as a batch.
+
+    Raises:
+        InputError: the file is missing, no event file, or cut off where that shows at once.
+    """
     suffix_of(path)
     batch_id = content_hash(path)
-    content = content_of(path, batch_id)
-    return load_content(client, settings, content, batch_id=batch_id, location=str(path), source_name=source_name)
+    return Batch(content=content_of(path, batch_id), batch_id=batch_id, location=str(path), source_name="files")
 
 
-def load_content(client: Client, settings: Settings, content: Content, *, batch_id: str, location: str, source_name: str) -> LoadResult:
-    """Load a content, or find that its batch is loaded; then nothing of it is read.
+def load_files(client: Client, settings: Settings, paths: Sequence[Path]) -> Iterator[LoadResult | InputError]:
+    """Load files together, as `load_together` does; those after one that cannot even be opened only when its error was taken."""
+    whole: list[Batch] = []
+    for path in paths:
+        try:
+            whole.append(file_batch(path))
+        except InputError as error:
+            yield from load_together(client, settings, whole)
+            yield error
+            whole = []
+    yield from load_together(client, settings, whole)
+
+
+def load_content(client: Client, settings: Settings, batch: Batch) -> LoadResult:
+    """Load a batch, or find that it is loaded; then nothing of it is read.
 
     Args:
         client: of the pipeline user.
         settings: of the deployment; its clock decides what is in the future.
-        content: the lines.
-        batch_id: the same for the same content, whoever loads it and when.
-        location: where it comes from, for the ledger and for errors.
-        source_name: for the ledger.
+        batch: to load.
 
     Raises:
-        InputError: the content is damaged, cut off, or no longer what `batch_id` stands for. Nothing of it was loaded.
+        InputError: the content is damaged, cut off, or no longer what its id stands for. Nothing of it was loaded.
         WarehouseError: the server failed. Nothing of it counts as loaded.
     """
+    (result,) = load_together(client, settings, [batch])
+    if isinstance(result, InputError):
+        raise result
+    return result
+
+
+def load_together(client: Client, settings: Settings, wanted: Sequence[Batch]) -> Iterator[LoadResult | InputError]:
+    """Load batches in as few loads as can be, in this order: a result, or the reason why not, a batch.
+
+    Args:
+        client: of the pipeline user.
+        settings: of the deployment; its clock decides what is in the future.
+        wanted: what is loaded already is not read; of two with one id the first is.
+
+    Raises:
+        WarehouseError: the server failed. Nothing of the load it failed in counts as loaded.
+    """
+    if not wanted:
+        return
     recover(client, settings)
-    known = batches.committed(client, settings, batch_id)
-    if known is not None:
-        return LoadResult(location=location, batch_id=batch_id, already_loaded=True, **known)
+    known = batches.committed(client, settings, [batch.batch_id for batch in wanted])
+    new: dict[str, Batch] = {}
+    for batch in wanted:
+        if batch.batch_id not in known:
+            new.setdefault(batch.batch_id, batch)
+    failed: InputError | None = None
     try:
-        counts = _Load(client, settings, location, batch_id).run(content, source_name)
-    except ClickHouseError as error:
-        raise WarehouseError(f"{location}: the warehouse failed ({str(error).splitlines()[0][:300]}); nothing of it was loaded") from error
-    return LoadResult(
-        location=location,
-        batch_id=batch_id,
-        rows_read=counts.lines - counts.blank,
-        accepted=counts.accepted,
-        duplicates=counts.duplicates,
-        conflicts=counts.conflicts,
-        rejected=counts.rejected,
-        already_loaded=False,
-    )
+        counted = _Load(client, settings, list(new.values())).run() if new else {}
+    except InputError as error:
+        if len(new) > 1:  # the halves will tell whose fault it was
+            half = len(wanted) // 2
+            yield from load_together(client, settings, wanted[:half])
+            yield from load_together(client, settings, wanted[half:])
+            return
+        counted, failed = {}, error
+    known |= {batch_id: _told(counts) for batch_id, counts in counted.items()}
+    for batch in wanted:
+        if failed is not None and batch.batch_id in new:
+            yield failed
+        else:
+            is_known = batch is not new.get(batch.batch_id)
+            yield LoadResult(location=batch.location, batch_id=batch.batch_id, already_loaded=is_known, **known[batch.batch_id])
 
 
 def recover(client: Client, settings: Settings) -> list[str]:
@@ -125,44 +176,62 @@ def recover(client: Client, settings: Settings) -> list[str]:
     return batches.remove_leftovers(client, settings)
 
 
-class _Load:
-    """One attempt to load one content."""
+def _told(counts: Counts) -> dict[str, int]:
+    return {
+        "rows_read": counts.read,
+        "accepted": counts.accepted,
+        "duplicates": counts.duplicates,
+        "conflicts": counts.conflicts,
+        "rejected": counts.rejected,
+    }
 
-    def __init__(self, client: Client, settings: Settings, location: str, batch_id: str) -> None:
+
+class _Load:
+    """One attempt to load batches, all of them or none."""
+
+    def __init__(self, client: Client, settings: Settings, wanted: Sequence[Batch]) -> None:
         self._client = client
         self._settings = settings
-        self._location = location
-        self._batch_id = batch_id
+        self._wanted = wanted
+        self._name = wanted[0].location if len(wanted) == 1 else f"{wanted[0].location} and {len(wanted) - 1} more"
         self._now = settings.now()
         self._now_milliseconds = (self._now - _EPOCH) // timedelta(milliseconds=1)
         self._stage = Stage(settings=settings, attempt=uuid.uuid4().hex[:12])
         self._statements = 0
 
-    def run(self, content: Content, source_name: str) -> Counts:
-        """Do all of it. After an error nothing of the file counts; the next load removes what is left."""
-        batch_seq = batches.last_batch_seq(self._client, self._settings) + 1
-        with self._built_stage(batch_seq):
-            self._send(content)
+    def run(self) -> dict[str, Counts]:
+        """Do all of it, and return the counts by batch id. After an error nothing counts; the next load removes what is left.
+
+        Raises:
+            InputError: of one of the batches.
+            WarehouseError: the server failed.
+        """
+        try:
+            return self._run_all()
+        except ClickHouseError as error:
+            raise WarehouseError(
+                f"{self._name}: the warehouse failed ({str(error).splitlines()[0][:300]}); nothing of it was loaded"
+            ) from error
+
+    def _run_all(self) -> dict[str, Counts]:
+        first = batches.last_batch_seq(self._client, self._settings) + 1
+        numbered = dict(enumerate(self._wanted, first))
+        with self._built_stage():
+            for batch_seq, batch in numbered.items():
+                self._send(batch, batch_seq)
             self._read_odd_lines()
-            counts = self._resolve(batch_seq)
-            batches.intend(self._client, self._settings, batch_seq=batch_seq, batch_id=self._batch_id, now=self._now)
-            self._move(counts, batch_seq)
-            commit = moving.commit(
-                self._stage,
-                counts,
-                batch_seq=batch_seq,
-                batch_id=self._batch_id,
-                source_name=source_name,
-                location=self._location,
-                now_milliseconds=self._now_milliseconds,
-            )
-            self._run(commit)
-        return counts
+            counts = self._resolve()
+            load = [self._counted(batch, batch_seq, counts.get(batch_seq, Counts())) for batch_seq, batch in numbered.items()]
+            ids = {batch_seq: batch.batch_id for batch_seq, batch in numbered.items()}
+            batches.intend(self._client, self._settings, ids, now=self._now)
+            self._move(load)
+            self._run(moving.commit(self._stage, load, now_milliseconds=self._now_milliseconds))
+        return {batch.batch_id: batch.counts for batch in load}
 
     @contextmanager
-    def _built_stage(self, batch_seq: int) -> Iterator[None]:
+    def _built_stage(self) -> Iterator[None]:
         try:
-            for statement in self._stage.creation(batch_seq=batch_seq, now_milliseconds=self._now_milliseconds):
+            for statement in self._stage.creation(now_milliseconds=self._now_milliseconds):
                 self._client.command(statement, settings=QUICK_PLANNING)
             yield
         except BaseException:
@@ -171,20 +240,18 @@ class _Load:
             raise
         self._client.command(self._stage.removal())
 
-    def _send(self, content: Content) -> None:
-        """Bring the content into the stage, where each line becomes a row: fetched by the server, or streamed."""
+    def _send(self, batch: Batch, batch_seq: int) -> None:
+        """Bring a content into the stage, where each line becomes a row: fetched by the server, or streamed."""
+        content = batch.content
+        into = f"INSERT INTO {self._stage.lines} ({PLACE}, line) SELECT {batch_seq}, rowNumberInAllBlocks() + 1, {content.line} FROM"
         if isinstance(content, ServedContent):
-            self._fetch(content)
+            self._fetch(batch, content, f"{into} {content.table}")
             return
-        statement = (
-            f"INSERT INTO {self._stage.lines} (line_number, line) SELECT rowNumberInAllBlocks() + 1, {content.line}"
-            f" FROM input('{content.structure}') FORMAT {content.format}"
-        )
         cores = self._client.query("SELECT getSetting('max_threads')").result_rows[0][0]
         try:
             stream(
                 self._settings,
-                statement,
+                f"{into} input('{content.structure}') FORMAT {content.format}",
                 content.chunks(),
                 query_id=self._next_query_id(),
                 encoding=content.encoding,
@@ -193,18 +260,15 @@ class _Load:
         except StatementError as error:
             if any(code in error.reason for code in _BAD_PACKING):
                 raise InputError(
-                    f"{self._location}: cut off, damaged or not {content.encoding}; nothing of it was loaded, send it again whole"
+                    f"{batch.location}: cut off, damaged or not {content.encoding}; nothing of it was loaded, send it again whole"
                 ) from error
-            raise WarehouseError(f"{self._location}: {error}; nothing of it was loaded") from error
+            raise WarehouseError(f"{batch.location}: {error}; nothing of it was loaded") from error
 
-    def _fetch(self, content: ServedContent) -> None:
-        statement = (
-            f"INSERT INTO {self._stage.lines} (line_number, line) SELECT rowNumberInAllBlocks() + 1, {content.line} FROM {content.table}"
-        )
+    def _fetch(self, batch: Batch, content: ServedContent, statement: str) -> None:
         try:
             self._run(statement, {**_READ_OPTIONS, **content.options})
         except ClickHouseError as error:
-            raise NotServedError(f"{self._location}: the warehouse cannot fetch it; nothing of it was loaded") from error
+            raise NotServedError(f"{batch.location}: the warehouse cannot fetch it; nothing of it was loaded") from error
         content.require_unchanged()
 
     def _read_odd_lines(self) -> None:
@@ -212,26 +276,29 @@ class _Load:
         if self._client.query(f"SELECT count() FROM {self._stage.odd}").result_rows[0][0]:
             self._run(self._stage.odd_lines(now_milliseconds=self._now_milliseconds), QUICK_PLANNING)
 
-    def _resolve(self, batch_seq: int) -> Counts:
-        """Find the lines that repeat an identity, and count where each line goes."""
-        find_repeats(self._client, self._stage, batch_seq=batch_seq, run=self._run)
+    def _resolve(self) -> dict[int, Counts]:
+        """Find the lines that repeat an identity, and count where each line goes, by batch_seq; a batch without lines is absent."""
+        find_repeats(self._client, self._stage, run=self._run)
         found = self._client.query(moving.counting(self._stage))
-        counts = Counts(**dict(zip(found.column_names, found.result_rows[0], strict=True)))
-        if not counts.adds_up:
-            raise WarehouseError(f"{self._location}: its lines do not add up ({counts}); nothing of it was loaded, please report this file")
-        return counts
+        return {row.pop("batch_seq"): Counts(**row) for row in found.named_results()}
 
-    def _move(self, counts: Counts, batch_seq: int) -> None:
+    def _counted(self, batch: Batch, batch_seq: int, counts: Counts) -> Counted:
+        if not counts.adds_up:
+            raise WarehouseError(f"{batch.location}: its lines do not add up ({counts}); nothing of it was loaded, please report this file")
+        return Counted(batch_seq=batch_seq, batch_id=batch.batch_id, source_name=batch.source_name, location=batch.location, counts=counts)
+
+    def _move(self, load: Sequence[Counted]) -> None:
         """Everything but the commit."""
-        batch: dict[str, Any] = {"batch_seq": batch_seq, "batch_id": self._batch_id, "now_milliseconds": self._now_milliseconds}
-        self._write(moving.evidence(self._stage, counts, **batch))
-        if counts.duplicates or counts.conflicts:
-            self._run(moving.striking(self._stage, counts))
+        self._write(moving.evidence(self._stage, load, now_milliseconds=self._now_milliseconds))
+        refused = sum(batch.counts.duplicates + batch.counts.conflicts for batch in load)
+        usage = sum(batch.counts.usage for batch in load)
+        if refused:
+            self._run(moving.striking(self._stage, refused=refused, usage=usage))
         kept = self._client.query(f"SELECT count() FROM {self._stage.usage}").result_rows[0][0]
-        self._require_rows(self._stage.usage, kept, counts.usage)
-        if kept:
-            self._run(moving.attaching(self._stage))
-        self._write(moving.moves(self._stage, counts, **batch))
+        self._require_rows(self._stage.usage, kept, usage)
+        self._write(moving.moves(self._stage, load, now_milliseconds=self._now_milliseconds))
+        for (partition,) in self._client.query(moving.partitions(self._stage)).result_rows:
+            self._run(moving.handing_over(self._stage, partition))
 
     def _write(self, moves: Sequence[Move]) -> None:
         for move in moves:
@@ -242,7 +309,7 @@ class _Load:
     def _require_rows(self, table: str, found: int, expected: int) -> None:
         if found != expected:
             raise WarehouseError(
-                f"{self._location}: {table} took {found} rows of {expected}; nothing of it was loaded, please report this file"
+                f"{self._name}: {table} took {found} rows of {expected}; nothing of it was loaded, please report this file"
             )
 
     def _run(self, statement: str, options: Mapping[str, str | int] = _OPTIONS) -> int:

@@ -10,18 +10,17 @@ from ingestion.sql import identity
 from ingestion.sql.stage import Stage
 
 
-def find_repeats(client: Client, stage: Stage, *, batch_seq: int, run: Callable[[str], object]) -> None:
+def find_repeats(client: Client, stage: Stage, *, run: Callable[[str], object]) -> None:
     """Fill the stage's `identities`, `counting` and `refused` from its `hashes`.
 
     Args:
         client: of the pipeline user, to look with.
         stage: all of whose lines are read.
-        batch_seq: of the load.
         run: sends a statement that writes.
     """
     run(identity.of_load(stage))
     _find_known(client, stage, run=run)
-    run(identity.repeated_within(stage, batch_seq=batch_seq))
+    run(identity.repeated_within(stage))
     run(identity.refused_lines(stage))
 
 

@@ -14,6 +14,7 @@ from ingestion import loader
 from ingestion.loader import LoadResult
 from ingestion.sources import files, kafka, landing, objects, spool
 from ingestion.sources.errors import SourceError
+from ingestion.sources.together import together
 from warehouse.errors import InputError, SettingsError
 from warehouse.settings import Settings
 
@@ -32,8 +33,11 @@ def load_paths(client: Client, settings: Settings, paths: Sequence[Path]) -> Ite
     """
     found = files.event_files(paths)
     loader.recover(client, settings)
-    for path in found:
-        yield loader.load_file(client, settings, path)
+    for some in together(found, lambda path: path.stat().st_size):
+        for result in loader.load_files(client, settings, some):
+            if isinstance(result, InputError):
+                raise result
+            yield result
 
 
 def load_sources(client: Client, settings: Settings, sources: Sequence[Drain] = SOURCES) -> tuple[list[LoadResult], list[str]]:

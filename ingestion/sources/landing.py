@@ -13,6 +13,7 @@ from ingestion import loader
 from ingestion.loader import LoadResult
 from ingestion.sources import files
 from ingestion.sources.seen import Memory, new_or_changed
+from ingestion.sources.together import together
 from warehouse.errors import InputError
 from warehouse.settings import Settings
 
@@ -51,15 +52,12 @@ def drain(client: Client, settings: Settings) -> Iterator[LoadResult | InputErro
         InputError: the landing folder does not exist.
     """
     with Memory(client, settings) as memory:
-        for file in new_or_changed(client, settings, _listed(settings)):
-            try:
-                result = loader.load_file(client, settings, file.path)
-            except InputError as error:
-                yield error
-                continue
-            if file.is_settled:
-                memory.remember(file, result.batch_id)
-            yield result
+        for some in together(new_or_changed(client, settings, _listed(settings)), lambda file: file.size):
+            results = loader.load_files(client, settings, [file.path for file in some])
+            for file, result in zip(some, results, strict=True):
+                if isinstance(result, LoadResult) and file.is_settled:
+                    memory.remember(file, result.batch_id)
+                yield result
 
 
 def _listed(settings: Settings) -> Iterator[_File]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from ingestion import loader
-from ingestion.loader import LoadResult
+from ingestion.loader import Batch, LoadResult
 from ingestion.sources import frames
+from ingestion.sources.together import together
 from warehouse.errors import InputError
 from warehouse.settings import Settings
 
@@ -44,13 +45,13 @@ def drain(client: Client, settings: Settings) -> Iterator[LoadResult | InputErro
     folder = frames.folder(settings.home)
     for path in sorted(folder.glob(f"*{frames.OPEN}")):
         frames.seal(path)
-    for path in sorted(folder.glob(f"*{frames.SEALED}")):
-        try:
-            result = loader.load_content(
-                client, settings, SpooledLines(path=path), batch_id=frames.batch_id_of(path), location=str(path), source_name=SOURCE_NAME
-            )
-        except InputError as error:
-            yield error
-            continue
-        path.unlink()
-        yield result
+    for some in together(sorted(folder.glob(f"*{frames.SEALED}")), lambda path: path.stat().st_size):
+        results = loader.load_together(client, settings, [_batch(path) for path in some])
+        for path, result in zip(some, results, strict=True):
+            if isinstance(result, LoadResult):
+                path.unlink()
+            yield result
+
+
+def _batch(path: Path) -> Batch:
+    return Batch(content=SpooledLines(path=path), batch_id=frames.batch_id_of(path), location=str(path), source_name=SOURCE_NAME)

@@ -16,6 +16,7 @@ from ingestion.sql.forms import (
     EARLIEST,
     FUTURE_MILLISECONDS,
     INSTANT,
+    LINE,
     MAX_LINE_BYTES,
     NUMBER,
     STATES,
@@ -54,11 +55,11 @@ _FLOAT_DIGITS = 15  # significant digits that a JSON number keeps wherever it ha
 
 
 def careful_reading(lines: str, *, event_columns: Sequence[str], now_milliseconds: int) -> str:
-    """Subquery of `line_number`, `raw_line`, `is_blank`, `reason_code` (empty: accepted) and the columns of an event from `lines`."""
+    """Subquery of `batch_seq`, `line_number`, `raw_line`, `is_blank`, `reason_code` (empty: accepted) and the columns of an event from `lines`."""
     last = now_milliseconds + FUTURE_MILLISECONDS
     layers = [*_tagging(), *_members(), *_instant(), *_quantities(), *_judgement(last), *_event()]
-    wanted = ["line_number", "raw_line", "is_blank", "reason_code", *event_columns]
-    return layered(lines, ("line_number", "line"), layers, wanted=wanted)
+    wanted = ["batch_seq", "line_number", "raw_line", "is_blank", "reason_code", *event_columns]
+    return layered(lines, LINE, layers, wanted=wanted)
 
 
 def _tagging() -> Layers:

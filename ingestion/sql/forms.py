@@ -5,6 +5,7 @@ A form says how something may be written; what it means is worked out in plain.p
 
 from __future__ import annotations
 
+LINE = ("batch_seq", "line_number", "line")  # columns of a line that is to be read
 MAX_LINE_BYTES = 1_048_576  # without the line end; a longer line is rejected as line_too_long
 EARLIEST = "2015-01-01 00:00:00"  # UTC; earlier is time_too_old
 FUTURE_MILLISECONDS = 24 * 3_600_000  # later than the load by more than this is time_in_future

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingestion.sql.literals import text
-from ingestion.sql.stage import Stage
+from ingestion.sql.stage import PLACE, Stage
 
 # Merging reads every stored identity; looking up reads a granule of raw.identities for each of the load's, and finds each
 # row of it in a set, which takes some five times as long as merging a row.
@@ -37,8 +37,8 @@ def stored_parts(stage: Stage) -> str:
 def of_load(stage: Stage) -> str:
     """INSERT into the stage's `identities`: each event's identity, sorted by hash."""
     return f"""
-INSERT INTO {stage.identities} (identity_high, identity_low, content_hash, line_number)
-SELECT identity_high, identity_low, content_hash, line_number
+INSERT INTO {stage.identities} (identity_high, identity_low, content_hash, {PLACE})
+SELECT identity_high, identity_low, content_hash, {PLACE}
 FROM {stage.hashes}
 """
 
@@ -54,7 +54,7 @@ def known_before(stage: Stage, parts: Sequence[Part], *, events: int) -> str:
     merged = sum(part.rows for part in parts) < events * _LOOKUP_ROWS
     found = " UNION ALL ".join(_merged_with(stage, part) for part in parts) if merged else _looked_up(stage)
     return f"""
-INSERT INTO {stage.counting} (identity_high, identity_low, content_hash, batch_seq, line_number)
+INSERT INTO {stage.counting} (identity_high, identity_low, content_hash, {PLACE})
 SELECT DISTINCT identity_high, identity_low, content_hash, batch_seq, 0 FROM ({found})
 SETTINGS join_algorithm = 'full_sorting_merge'
 """
@@ -77,11 +77,16 @@ WHERE
     AND (identity_high, identity_low) IN (SELECT identity_high, identity_low FROM {stage.identities})"""
 
 
-def repeated_within(stage: Stage, *, batch_seq: int) -> str:
+def repeated_within(stage: Stage) -> str:
     """INSERT into `counting`: of the other identities, those that several lines of the load carry, with the first line."""
     return f"""
-INSERT INTO {stage.counting} (identity_high, identity_low, content_hash, batch_seq, line_number)
-SELECT identity_high, identity_low, argMin(content_hash, incoming.line_number), {batch_seq}, min(incoming.line_number)
+INSERT INTO {stage.counting} (identity_high, identity_low, content_hash, {PLACE})
+SELECT
+    identity_high,
+    identity_low,
+    argMin(content_hash, (incoming.batch_seq, incoming.line_number)),
+    tupleElement(min((incoming.batch_seq, incoming.line_number)) AS first, 1),
+    tupleElement(first, 2)
 FROM {stage.identities} AS incoming
 WHERE
     identity_high IN (SELECT identity_high FROM {stage.identities} GROUP BY identity_high HAVING count() > 1)
@@ -94,10 +99,10 @@ HAVING count() > 1
 def refused_lines(stage: Stage) -> str:
     """INSERT into the stage's `refused`: each line whose identity another event has; a conflict where its content differs."""
     return f"""
-INSERT INTO {stage.refused} (line_number, is_conflict, first_batch_seq)
-SELECT incoming.line_number, incoming.content_hash != counting.content_hash, counting.batch_seq
+INSERT INTO {stage.refused} ({PLACE}, is_conflict, first_batch_seq)
+SELECT incoming.batch_seq, incoming.line_number, incoming.content_hash != counting.content_hash, counting.batch_seq
 FROM {stage.identities} AS incoming
 INNER JOIN {stage.counting} AS counting
     ON incoming.identity_high = counting.identity_high AND incoming.identity_low = counting.identity_low
-WHERE incoming.line_number != counting.line_number
+WHERE (incoming.batch_seq, incoming.line_number) != (counting.batch_seq, counting.line_number)
 """

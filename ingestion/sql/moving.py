@@ -1,4 +1,4 @@
-"""From the stage into raw and ops. Nothing of it counts before the row in ops.batches, which is written last.
+"""From the stage into raw and ops. Nothing of it counts before the rows in ops.batches, which are written last, as one.
 
 Parts of usage go to raw as they lie in the stage. So lines that are refused are struck out of them before, and what is to be
 told of such a line is told before that.
@@ -6,11 +6,12 @@ told of such a line is told before that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingestion.sql.forms import USAGE
-from ingestion.sql.literals import text
-from ingestion.sql.stage import IS_EVENT, Stage
+from ingestion.sql.literals import text, texts
+from ingestion.sql.stage import IS_EVENT, PLACE, Stage
 
 # Tables that carry the rows of a batch under its batch_seq, by the layer they lie in.
 BATCH_TABLES = {
@@ -20,7 +21,7 @@ BATCH_TABLES = {
 
 _LIFECYCLE = (
     "source, event_id, resource_id, event_at, kind, sequence, account_id, project_id, region, resource_type, state, metrics, labels,"
-    " labels_hash, line_number"
+    " labels_hash, batch_seq, line_number"
 )
 # From one refused line of this many on, usage is written anew: marked lines take space, and time to pass over, until a merge.
 _MARKED_SHARE = 20
@@ -35,17 +36,22 @@ _CONTENT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Where the lines of a load go. Each line is in one of blank, usage, lifecycle, duplicates, conflicts, rejected."""
+    """Where the lines of a batch go. Each line is in one of blank, usage, lifecycle, duplicates, conflicts, rejected."""
 
-    lines: int
-    blank: int
-    usage: int
-    lifecycle: int
-    duplicates: int
-    conflicts: int
-    rejected: int
-    first_event_milliseconds: int  # of the accepted, since 1970; 0 where there is none
-    last_event_milliseconds: int
+    lines: int = 0
+    blank: int = 0
+    usage: int = 0
+    lifecycle: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    rejected: int = 0
+    first_event_milliseconds: int = 0  # of the accepted, since 1970; 0 where there is none
+    last_event_milliseconds: int = 0
+
+    @property
+    def read(self) -> int:
+        """Lines that are not blank."""
+        return self.lines - self.blank
 
     @property
     def accepted(self) -> int:
@@ -59,6 +65,17 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Counted:
+    """A batch whose lines are counted."""
+
+    batch_seq: int
+    batch_id: str
+    source_name: str
+    location: str
+    counts: Counts
+
+
+@dataclass(frozen=True, kw_only=True)
 class Move:
     """One INSERT into `table` that must write `rows` rows (None: as many as there are groups)."""
 
@@ -68,96 +85,107 @@ class Move:
 
 
 def counting(stage: Stage) -> str:
-    """SELECT of the values of Counts by name."""
-    accepted = f"{IS_EVENT} AND line_number NOT IN (SELECT line_number FROM {stage.refused})"
+    """SELECT of the values of Counts by name, a row each batch_seq that has a line."""
+    accepted = f"{IS_EVENT} AND ({PLACE}) NOT IN (SELECT {PLACE} FROM {stage.refused})"
     # Lines are numbered as they come: one that is missing, or there twice, makes the last number another than the sum.
     return (
-        f"SELECT max(line_number) AS lines, countIf(is_blank) AS blank, countIf({accepted} AND kind = 0) AS usage,"
-        f" countIf({accepted} AND kind > 0) AS lifecycle, (SELECT countIf(NOT is_conflict) FROM {stage.refused}) AS duplicates,"
-        f" (SELECT countIf(is_conflict) FROM {stage.refused}) AS conflicts, countIf(notEmpty(reason_code)) AS rejected,"
+        "SELECT batch_seq, lines, blank, usage, lifecycle, duplicates, conflicts, rejected, first_event_milliseconds, last_event_milliseconds"
+        f" FROM (SELECT batch_seq, max(line_number) AS lines, countIf(is_blank) AS blank, countIf({accepted} AND kind = 0) AS usage,"
+        f" countIf({accepted} AND kind > 0) AS lifecycle, countIf(notEmpty(reason_code)) AS rejected,"
         f" toUnixTimestamp64Milli(minIf(event_at, {accepted})) AS first_event_milliseconds,"
         f" toUnixTimestamp64Milli(maxIf(event_at, {accepted})) AS last_event_milliseconds"
-        f" FROM (SELECT line_number, is_blank, reason_code, kind, event_at FROM {stage.rest} UNION ALL"
-        f" SELECT line_number, false, '', {USAGE}, event_at FROM {stage.usage})"
+        f" FROM (SELECT {PLACE}, is_blank, reason_code, kind, event_at FROM {stage.rest} UNION ALL"
+        f" SELECT {PLACE}, false, '', {USAGE}, event_at FROM {stage.usage}) GROUP BY batch_seq) AS told"
+        " LEFT ANY JOIN (SELECT batch_seq, countIf(NOT is_conflict) AS duplicates, countIf(is_conflict) AS conflicts"
+        f" FROM {stage.refused} GROUP BY batch_seq) AS repeated USING (batch_seq)"
     )
 
 
-def evidence(stage: Stage, counts: Counts, *, batch_seq: int, batch_id: str, now_milliseconds: int) -> list[Move]:
+def evidence(stage: Stage, load: Sequence[Counted], *, now_milliseconds: int) -> list[Move]:
     """What writes of refused lines all that is kept of them."""
-    ops, batch = stage.settings.database("ops"), text(batch_id)
-    conflicts = f"SELECT line_number, first_batch_seq FROM {stage.refused} WHERE is_conflict"
+    ops = stage.settings.database("ops")
+    conflicts = f"SELECT {PLACE}, first_batch_seq FROM {stage.refused} WHERE is_conflict"
+    first_batch_id = f"if(refused.first_batch_seq < {load[0].batch_seq}, batches.batch_id, {_batch_id('refused.first_batch_seq', load)})"
     return _with_rows(
         Move(
             table=f"{ops}.event_conflicts",
             statement="(batch_seq, batch_id, line_number, source, event_id, first_batch_id, content, recorded_at)"
-            f" SELECT {batch_seq}, {batch}, event.line_number, source, event_id,"
-            f" if(refused.first_batch_seq = {batch_seq}, {batch}, batches.batch_id), {_CONTENT}, {_instant(now_milliseconds)}"
-            f" FROM {stage.events(f'line_number IN (SELECT line_number FROM {stage.refused} WHERE is_conflict)')} AS event"
-            f" INNER JOIN ({conflicts}) AS refused ON event.line_number = refused.line_number"
+            f" SELECT event.batch_seq, {_batch_id('event.batch_seq', load)}, event.line_number, source, event_id,"
+            f" {first_batch_id}, {_CONTENT}, {_instant(now_milliseconds)}"
+            f" FROM {stage.events(f'({PLACE}) IN (SELECT {PLACE} FROM {stage.refused} WHERE is_conflict)')} AS event"
+            f" INNER JOIN ({conflicts}) AS refused ON event.batch_seq = refused.batch_seq AND event.line_number = refused.line_number"
             f" LEFT ANY JOIN {ops}.batches AS batches ON refused.first_batch_seq = batches.batch_seq",
-            rows=counts.conflicts,
+            rows=_total(load, "conflicts"),
         )
     )
 
 
-def striking(stage: Stage, counts: Counts) -> str:
+def striking(stage: Stage, *, refused: int, usage: int) -> str:
     """Strikes refused lines out of the stage's usage: few by a mark, which merges in raw wipe out; many by writing the others anew."""
-    refused = f"line_number IN (SELECT line_number FROM {stage.refused})"
-    if (counts.duplicates + counts.conflicts) * _MARKED_SHARE < counts.usage:
-        return f"DELETE FROM {stage.usage} WHERE {refused} SETTINGS lightweight_deletes_sync = 2"
-    return f"ALTER TABLE {stage.usage} DELETE WHERE {refused} SETTINGS mutations_sync = 2"
+    condition = f"({PLACE}) IN (SELECT {PLACE} FROM {stage.refused})"
+    if refused * _MARKED_SHARE < usage:
+        return f"DELETE FROM {stage.usage} WHERE {condition} SETTINGS lightweight_deletes_sync = 2"
+    return f"ALTER TABLE {stage.usage} DELETE WHERE {condition} SETTINGS mutations_sync = 2"
 
 
-def attaching(stage: Stage) -> str:
-    """Makes the parts of the stage's usage parts of raw, of all months at once; they are linked, not copied."""
-    return f"ALTER TABLE {stage.settings.database('raw')}.usage_events ATTACH PARTITION ALL FROM {stage.usage}"
+def partitions(stage: Stage) -> str:
+    """SELECT of the partitions of the stage's usage."""
+    return f"SELECT DISTINCT _partition_id FROM {stage.usage} ORDER BY _partition_id"
 
 
-def moves(stage: Stage, counts: Counts, *, batch_seq: int, batch_id: str, now_milliseconds: int) -> list[Move]:
-    """What writes all else of a batch but its usage and its row in ops.batches, in an order that does not matter."""
+def handing_over(stage: Stage, partition: str) -> str:
+    """Makes the parts of a partition of the stage's usage parts of raw; they are linked, not copied.
+
+    Attaching them would end the merges that run in raw, and all that these had done.
+    """
+    return f"ALTER TABLE {stage.usage} MOVE PARTITION ID {text(partition)} TO TABLE {stage.settings.database('raw')}.usage_events"
+
+
+def moves(stage: Stage, load: Sequence[Counted], *, now_milliseconds: int) -> list[Move]:
+    """What writes all else of the batches but their usage and their rows in ops.batches, in an order that does not matter."""
     raw, ops = stage.settings.database("raw"), stage.settings.database("ops")
-    changes = f"{stage.rest} WHERE {IS_EVENT} AND line_number NOT IN (SELECT line_number FROM {stage.refused})"
-    new_labels = f"labels_hash NOT IN (SELECT labels_hash FROM {raw}.label_sets)"
-    now, batch = _instant(now_milliseconds), text(batch_id)
+    changes = f"{stage.rest} WHERE {IS_EVENT} AND ({PLACE}) NOT IN (SELECT {PLACE} FROM {stage.refused})"
+    now, accepted = _instant(now_milliseconds), _total(load, "accepted")
+    usage, lifecycle = _total(load, "usage"), _total(load, "lifecycle")
     return _with_rows(
         # Not a table of batches: what an attempt that failed leaves here is true of any other.
         Move(
             table=f"{raw}.label_sets",
-            statement="(labels_hash, labels) SELECT labels_hash, any(labels) FROM"
-            f" (SELECT labels_hash, CAST(labels, 'Map(String, String)') AS labels FROM {stage.usage} WHERE {new_labels}"
-            f" UNION ALL SELECT labels_hash, labels FROM {changes} AND {new_labels}) GROUP BY labels_hash",
-            rows=None if counts.accepted else 0,
+            statement=f"(labels_hash, labels) SELECT labels_hash, any(labels) FROM {stage.labels}"
+            f" WHERE labels_hash NOT IN (SELECT labels_hash FROM {raw}.label_sets) GROUP BY labels_hash",
+            rows=None if accepted else 0,
         ),
         Move(
             table=f"{raw}.usage_windows",
             statement="(batch_seq, hour_at, account_id, resource_id, last_event_at)"
-            f" SELECT {batch_seq}, toStartOfHour(event_at) AS hour_at, account_id, resource_id, max(event_at) FROM {stage.usage}"
-            " GROUP BY hour_at, account_id, resource_id",
-            rows=None if counts.usage else 0,
+            f" SELECT batch_seq, toStartOfHour(event_at) AS hour_at, account_id, resource_id, max(event_at) FROM {stage.usage}"
+            " GROUP BY batch_seq, hour_at, account_id, resource_id",
+            rows=None if usage else 0,
         ),
         Move(
             table=f"{raw}.lifecycle_events",
-            statement=f"({_LIFECYCLE}, batch_seq) SELECT {_LIFECYCLE}, {batch_seq} FROM {changes}",
-            rows=counts.lifecycle,
+            statement=f"({_LIFECYCLE}) SELECT {_LIFECYCLE} FROM {changes}",
+            rows=lifecycle,
         ),
         Move(
             table=f"{raw}.lifecycle_windows",
             statement="(batch_seq, source, resource_id, first_event_at, last_event_at)"
-            f" SELECT {batch_seq}, source, resource_id, min(event_at), max(event_at) FROM {changes} GROUP BY source, resource_id",
-            rows=None if counts.lifecycle else 0,
+            f" SELECT batch_seq, source, resource_id, min(event_at), max(event_at) FROM {changes} GROUP BY batch_seq, source, resource_id",
+            rows=None if lifecycle else 0,
         ),
         Move(
             table=f"{raw}.identities",
             statement="(identity_high, identity_low, content_hash, batch_seq, arrived_at)"
-            f" SELECT identity_high, identity_low, content_hash, {batch_seq}, toDateTime({now}) FROM {stage.identities}"
-            f" WHERE line_number NOT IN (SELECT line_number FROM {stage.refused})",
-            rows=counts.accepted,
+            f" SELECT identity_high, identity_low, content_hash, batch_seq, toDateTime({now}) FROM {stage.identities}"
+            f" WHERE ({PLACE}) NOT IN (SELECT {PLACE} FROM {stage.refused})",
+            rows=accepted,
         ),
         Move(
             table=f"{ops}.rejected_events",
             statement="(batch_seq, batch_id, line_number, reason_code, raw_line, rejected_at)"
-            f" SELECT {batch_seq}, {batch}, line_number, reason_code, raw_line, {now} FROM {stage.rest} WHERE notEmpty(reason_code)",
-            rows=counts.rejected,
+            f" SELECT batch_seq, {_batch_id('batch_seq', load)}, line_number, reason_code, raw_line, {now}"
+            f" FROM {stage.rest} WHERE notEmpty(reason_code)",
+            rows=_total(load, "rejected"),
         ),
     )
 
@@ -168,16 +196,28 @@ def _with_rows(*moves: Move) -> list[Move]:
     ]
 
 
-def commit(stage: Stage, counts: Counts, *, batch_seq: int, batch_id: str, source_name: str, location: str, now_milliseconds: int) -> str:
-    """INSERT of the row in ops.batches. It reads the stage like every statement of a load: no stage, no commit."""
+def commit(stage: Stage, load: Sequence[Counted], *, now_milliseconds: int) -> str:
+    """INSERT of the rows in ops.batches, as one block. It reads the stage like every statement of a load: no stage, no commit."""
+    rows = ", ".join(
+        f"({batch.batch_seq}, {text(batch.batch_id)}, {text(batch.source_name)}, {text(batch.location)}, {batch.counts.lines},"
+        f" {batch.counts.blank}, {batch.counts.read}, {batch.counts.accepted}, {batch.counts.duplicates}, {batch.counts.conflicts},"
+        f" {batch.counts.rejected}, {_instant(batch.counts.first_event_milliseconds)}, {_instant(batch.counts.last_event_milliseconds)})"
+        for batch in load
+    )
     return (
         f"INSERT INTO {stage.settings.database('ops')}.batches (batch_seq, batch_id, source_name, location, lines, blank, rows_read,"
         " rows_accepted, rows_duplicate, rows_conflict, rows_rejected, first_event_at, last_event_at, loaded_at)"
-        f" SELECT {batch_seq}, {text(batch_id)}, {text(source_name)}, {text(location)}, {counts.lines}, {counts.blank},"
-        f" {counts.lines - counts.blank}, {counts.accepted}, {counts.duplicates}, {counts.conflicts}, {counts.rejected},"
-        f" {_instant(counts.first_event_milliseconds)}, {_instant(counts.last_event_milliseconds)}, {_instant(now_milliseconds)}"
-        f" FROM (SELECT count() FROM {stage.usage})"
+        f" SELECT untuple(arrayJoin([{rows}])), {_instant(now_milliseconds)} FROM (SELECT count() FROM {stage.usage})"
     )
+
+
+def _total(load: Sequence[Counted], name: str) -> int:
+    return sum(getattr(batch.counts, name) for batch in load)
+
+
+def _batch_id(batch_seq: str, load: Sequence[Counted]) -> str:
+    """SQL of the id that belongs to a batch_seq of the load."""
+    return f"arrayElement({texts([batch.batch_id for batch in load])}, {batch_seq} - {load[0].batch_seq - 1})"
 
 
 def _instant(milliseconds: int) -> str:

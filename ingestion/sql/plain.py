@@ -13,6 +13,7 @@ from ingestion.sql.forms import (
     DELETED,
     EARLIEST,
     FUTURE_MILLISECONDS,
+    LINE,
     MAX_LINE_BYTES,
     SHORT_INSTANT,
     SHORT_NUMBER,
@@ -59,10 +60,10 @@ FORM = rf"^1\.0\n{SHORT_INSTANT}\n(?:-?[1-9][0-9]{{0,17}}|0)?\n(?:{SHORT_NUMBER}
 
 
 def plain_reading(lines: str, *, event_columns: Sequence[str], now_milliseconds: int) -> str:
-    """Subquery of `line_number`, `line`, `is_plain` and, right where is_plain, the columns of an event from `lines`."""
+    """Subquery of `batch_seq`, `line_number`, `line`, `is_plain` and, right where is_plain, the columns of an event from `lines`."""
     last = now_milliseconds + FUTURE_MILLISECONDS
     layers = [*_members(), *_values(), {"is_plain": " AND ".join(f"({condition})" for condition in _proof(last))}]
-    return layered(lines, ("line_number", "line"), layers, wanted=["line_number", "line", "is_plain", *event_columns])
+    return layered(lines, LINE, layers, wanted=[*LINE, "is_plain", *event_columns])
 
 
 def _members() -> Sequence[Mapping[str, str]]:

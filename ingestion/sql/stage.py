@@ -1,8 +1,9 @@
-"""The stage: tables and views that live as long as one load and turn a stream of lines into usage and the rest.
+"""The stage: tables and views that live as long as one load and turn the lines of its batches into usage and the rest.
 
     lines ─► read ─┬─ plain ─► told ─┬─► usage    each arrow is a materialized view, so one INSERT runs all of them, on
     (Null)  (Null) │          (Null) ├─► rest     all cores; one more statement reads the odd lines with care, where there
-                   └─► odd - - ─┘    └─► hashes   are any, and tells what they are like the others
+                   └─► odd - - ─┘    ├─► hashes   are any, and tells what they are like the others
+                                     └─► labels
 
 Usage, most of what comes, is sorted here as it stays: its parts go to raw as they are, and are written once.
 Nothing else here is durable. All names carry the attempt, and each statement of a load reads from here: once the stage of a
@@ -21,6 +22,7 @@ from warehouse.settings import Settings
 PREFIX = "incoming"  # of all tables of all stages in the raw database
 IS_EVENT = "NOT is_blank AND empty(reason_code)"
 IS_USAGE = f"kind = {USAGE} AND {IS_EVENT}"
+PLACE = "batch_seq, line_number"  # of a line in its load
 
 _EVENT = """
     kind Int8 COMMENT '0 usage.recorded, 1 to 5 as raw.lifecycle_events.kind, -1 where rejected',
@@ -40,8 +42,8 @@ _EVENT = """
     labels Map(String, String),
     sequence Int64"""
 COLUMNS = tuple(line.split()[0] for line in _EVENT.strip().splitlines())
-# Of raw.usage_events, without its batch_seq.
-USAGE_COLUMNS = "source, event_id, resource_id, event_at, account_id, project_id, region, metric, quantity, value, labels, labels_hash, sequence, line_number"
+# Of raw.usage_events.
+USAGE_COLUMNS = "source, event_id, resource_id, event_at, account_id, project_id, region, metric, quantity, value, labels_hash, sequence, batch_seq, line_number"
 
 # Type and instant to labels in name order: what CONTRACTS calls the content as read. Never change the order or a type:
 # stored hashes would no longer match, and every event that is sent again would look like a conflict.
@@ -90,6 +92,11 @@ class Stage:
         return self._name("hashes")
 
     @property
+    def labels(self) -> str:
+        """The sets of labels that events carry, each at least once."""
+        return self._name("labels")
+
+    @property
     def identities(self) -> str:
         """One row an event: its identity and line, sorted as raw.identities is."""
         return self._name("identities")
@@ -111,16 +118,17 @@ class Stage:
 
     @property
     def lines(self) -> str:
-        """Where lines are sent: line_number, line."""
+        """Where lines are sent: batch_seq, line_number, line."""
         return self._name("lines")
 
-    def creation(self, *, batch_seq: int, now_milliseconds: int) -> list[str]:
-        """Statements that build the stage of a batch; `now_milliseconds` is the load's clock, which time_in_future is judged by."""
+    def creation(self, *, now_milliseconds: int) -> list[str]:
+        """Statements that build the stage; `now_milliseconds` is the load's clock, which time_in_future is judged by."""
         read = self._name("read")
         plain = plain_reading(self.lines, event_columns=COLUMNS, now_milliseconds=now_milliseconds)
         hashes = ", ".join(f"{name} {kind}" for name, kind in _HASH_COLUMNS.items())
-        line = f"(line_number UInt64, is_blank Bool, reason_code LowCardinality(String), raw_line String, {hashes},{_EVENT})"
-        identity = "(identity_high UInt64, identity_low UInt64, content_hash UInt64, line_number UInt64)"
+        place = "batch_seq UInt64, line_number UInt64"
+        line = f"({place}, is_blank Bool, reason_code LowCardinality(String), raw_line String, {hashes},{_EVENT})"
+        identity = f"(identity_high UInt64, identity_low UInt64, content_hash UInt64, {place})"
         return [
             f"CREATE TABLE {self.usage} AS {self.settings.database('raw')}.usage_events",
             # What is attached to raw must be on the disk, also where refused lines were struck out of it.
@@ -128,21 +136,22 @@ class Stage:
             f" {_UNMERGED}",
             f"CREATE TABLE {self.rest} {line} ENGINE = MergeTree ORDER BY tuple() SETTINGS {_UNMERGED}",
             f"CREATE TABLE {self.hashes} {identity} ENGINE = MergeTree ORDER BY tuple() SETTINGS {_UNMERGED}",
+            f"CREATE TABLE {self.labels} (labels_hash UInt128, labels Map(String, String)) ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.identities} {identity} ENGINE = MergeTree ORDER BY (identity_high, identity_low)",
-            f"CREATE TABLE {self.counting} (identity_high UInt64, identity_low UInt64, content_hash UInt64, batch_seq UInt64,"
-            " line_number UInt64) ENGINE = MergeTree ORDER BY tuple()",
-            f"CREATE TABLE {self.refused} (line_number UInt64, is_conflict Bool, first_batch_seq UInt64) ENGINE = MergeTree ORDER BY tuple()",
-            f"CREATE TABLE {self.odd} (line_number UInt64, line String) ENGINE = MergeTree ORDER BY tuple()",
-            f"CREATE TABLE {self.lines} (line_number UInt64, line String) ENGINE = Null",
-            f"CREATE TABLE {read} (line_number UInt64, line String, is_plain Bool,{_EVENT}) ENGINE = Null",
+            f"CREATE TABLE {self.counting} {identity} ENGINE = MergeTree ORDER BY tuple()",
+            f"CREATE TABLE {self.refused} ({place}, is_conflict Bool, first_batch_seq UInt64) ENGINE = MergeTree ORDER BY tuple()",
+            f"CREATE TABLE {self.odd} ({place}, line String) ENGINE = MergeTree ORDER BY tuple()",
+            f"CREATE TABLE {self.lines} ({place}, line String) ENGINE = Null",
+            f"CREATE TABLE {read} ({place}, line String, is_plain Bool,{_EVENT}) ENGINE = Null",
             f"CREATE TABLE {self.told} {line} ENGINE = Null",
-            f"CREATE MATERIALIZED VIEW {self._name('metered')} TO {self.usage} AS"
-            f" SELECT {USAGE_COLUMNS}, toUInt64({batch_seq}) AS batch_seq FROM {self.told} WHERE {IS_USAGE}",
+            f"CREATE MATERIALIZED VIEW {self._name('metered')} TO {self.usage} AS SELECT {USAGE_COLUMNS} FROM {self.told} WHERE {IS_USAGE}",
             f"CREATE MATERIALIZED VIEW {self._name('others')} TO {self.rest} AS SELECT * FROM {self.told} WHERE NOT ({IS_USAGE})",
             f"CREATE MATERIALIZED VIEW {self._name('hasher')} TO {self.hashes} AS"
-            f" SELECT identity_high, identity_low, content_hash, line_number FROM {self.told} WHERE {IS_EVENT}",
-            f"CREATE MATERIALIZED VIEW {self._name('sorter')} TO {self.odd} AS SELECT line_number, line FROM {read} WHERE NOT is_plain",
-            f"CREATE MATERIALIZED VIEW {self._name('plain')} TO {self.told} AS SELECT line_number, false AS is_blank,"
+            f" SELECT identity_high, identity_low, content_hash, {PLACE} FROM {self.told} WHERE {IS_EVENT}",
+            f"CREATE MATERIALIZED VIEW {self._name('labeller')} TO {self.labels} AS"
+            f" SELECT labels_hash, any(labels) AS labels FROM {self.told} WHERE {IS_EVENT} GROUP BY labels_hash",
+            f"CREATE MATERIALIZED VIEW {self._name('sorter')} TO {self.odd} AS SELECT {PLACE}, line FROM {read} WHERE NOT is_plain",
+            f"CREATE MATERIALIZED VIEW {self._name('plain')} TO {self.told} AS SELECT {PLACE}, false AS is_blank,"
             f" '' AS reason_code, '' AS raw_line, {_HASHES}, {', '.join(COLUMNS)} FROM {read} WHERE is_plain",
             f"CREATE MATERIALIZED VIEW {self._name('reader')} TO {read} AS SELECT * FROM {plain}",
         ]
@@ -151,29 +160,29 @@ class Stage:
         """INSERT into `told` of the odd lines, read with care; no view, because planning it takes longer than a small file."""
         careful = careful_reading(self.odd, event_columns=COLUMNS, now_milliseconds=now_milliseconds)
         return (
-            f"INSERT INTO {self.told} (line_number, is_blank, reason_code, raw_line, {', '.join((*_HASH_COLUMNS, *COLUMNS))})"
-            f" SELECT line_number, is_blank, reason_code, if(notEmpty(reason_code), raw_line, ''), {_HASHES}, {', '.join(COLUMNS)} FROM {careful}"
+            f"INSERT INTO {self.told} ({PLACE}, is_blank, reason_code, raw_line, {', '.join((*_HASH_COLUMNS, *COLUMNS))})"
+            f" SELECT {PLACE}, is_blank, reason_code, if(notEmpty(reason_code), raw_line, ''), {_HASHES}, {', '.join(COLUMNS)} FROM {careful}"
         )
 
     def events(self, condition: str) -> str:
-        """Subquery of `line_number` and the columns of an event, of each event whose line meets the condition."""
+        """Subquery of PLACE and the columns of an event, of each event whose line meets the condition."""
         absent = {
             "kind": f"toInt8({USAGE})",
             "resource_type": "''",
             "state": "''",
             "metrics": "CAST(map(), 'Map(String, Decimal(38, 9))')",
-            "labels": "CAST(labels, 'Map(String, String)')",
         }
         usage = ", ".join(f"{absent[name]} AS {name}" if name in absent else name for name in COLUMNS)
         return (
-            f"(SELECT line_number, {usage} FROM {self.usage} WHERE {condition}"
-            f" UNION ALL SELECT line_number, {', '.join(COLUMNS)} FROM {self.rest} WHERE {IS_EVENT} AND {condition})"
+            f"(SELECT {PLACE}, {usage} FROM (SELECT * FROM {self.usage} WHERE {condition}) AS usage"
+            f" LEFT ANY JOIN {self.labels} AS carried ON usage.labels_hash = carried.labels_hash"
+            f" UNION ALL SELECT {PLACE}, {', '.join(COLUMNS)} FROM {self.rest} WHERE {IS_EVENT} AND {condition})"
         )
 
     def removal(self) -> str:
         """The statement that drops the stage, views before what they stand on, and frees its space at once."""
-        views = ("reader", "plain", "sorter", "metered", "others", "hasher")
-        tables = ("read", "lines", "told", "odd", "refused", "counting", "identities", "hashes", "rest", "usage")
+        views = ("reader", "plain", "sorter", "metered", "others", "hasher", "labeller")
+        tables = ("read", "lines", "told", "odd", "refused", "counting", "identities", "labels", "hashes", "rest", "usage")
         return f"DROP TABLE IF EXISTS {', '.join(self._name(part) for part in (*views, *tables))} SYNC"
 
     def _name(self, part: str) -> str:

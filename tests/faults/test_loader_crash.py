@@ -16,9 +16,9 @@ import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from ingestion import batches
-from ingestion.loader import load_file, recover
+from ingestion.loader import load_file, load_files, recover
 from ingestion.sql import moving
-from ingestion.sql.moving import Counts
+from ingestion.sql.moving import Counted, Counts
 from ingestion.sql.stage import Stage
 from tests.conftest import make_settings
 from tests.control_bench.killing import count_effects, ended, in_child, start_child
@@ -46,12 +46,12 @@ def undisturbed(server: Settings, tmp_path: Path) -> Iterator[Deployment]:
         yield opened
 
 
-def _loading(settings: Settings, path: Path) -> Callable[[], object]:
+def _loading(settings: Settings, *paths: Path) -> Callable[[], object]:
     """A load with connections of its own, for another process."""
 
     def work() -> None:
         with contextlib.closing(connect(settings)) as client:
-            load_file(client, settings, path)
+            list(load_files(client, settings, paths))
 
     return work
 
@@ -59,36 +59,35 @@ def _loading(settings: Settings, path: Path) -> Callable[[], object]:
 def test_a_loader_killed_after_any_answer_of_the_server_leaves_nothing_that_counts(
     disturbed: Deployment, undisturbed: Deployment, tmp_path: Path
 ) -> None:
-    def file(number: int) -> Path:
-        return write_lines(tmp_path / f"{number}.jsonl", random_lines(seed=number, count=60))
+    def files(number: int) -> list[Path]:
+        return [write_lines(tmp_path / f"{number}-{half}.jsonl", random_lines(seed=number + half, count=40)) for half in (0, 1000)]
 
-    answers = count_effects(_loading(disturbed.settings, file(0)), ANSWERS)
-    undisturbed.load(random_lines(seed=0, count=60), name="0.jsonl")
+    answers = count_effects(_loading(disturbed.settings, *files(0)), ANSWERS)
+    list(load_files(undisturbed.client, undisturbed.settings, files(0)))
     # Every other answer from the intent to the end, and one before, where nothing has reached raw.
     for number in [answers // 2, *range(answers - 12, answers + 1, 2)]:
-        path = file(number)
-        assert in_child(_loading(disturbed.settings, path), effects=ANSWERS, die_after=number).was_killed
-        load_file(disturbed.client, disturbed.settings, path)
+        assert in_child(_loading(disturbed.settings, *files(number)), effects=ANSWERS, die_after=number).was_killed
+        list(load_files(disturbed.client, disturbed.settings, files(number)))
         assert disturbed.stage_tables() == []
-        load_file(undisturbed.client, undisturbed.settings, path)
+        list(load_files(undisturbed.client, undisturbed.settings, files(number)))
 
     assert disturbed.contents() == undisturbed.contents()
 
 
 def test_a_loader_killed_at_any_moment_leaves_nothing_that_counts(disturbed: Deployment, undisturbed: Deployment, tmp_path: Path) -> None:
-    path = write_lines(tmp_path / "events.jsonl", random_lines(seed=99, count=20_000))
+    paths = [write_lines(tmp_path / f"{seed}.jsonl", random_lines(seed=seed, count=5_000)) for seed in range(96, 100)]
     started = time.monotonic()
-    load_file(undisturbed.client, undisturbed.settings, path)
+    list(load_files(undisturbed.client, undisturbed.settings, paths))
     duration = time.monotonic() - started
     chance = random.Random(4)  # noqa: S311 - reproducible on purpose
 
     for part in range(6):
-        loader = start_child(_loading(disturbed.settings, path))
+        loader = start_child(_loading(disturbed.settings, *paths))
         time.sleep(duration * (part + chance.random()) / 6)
         with contextlib.suppress(ProcessLookupError):
             os.kill(loader, signal.SIGKILL)
         ended(loader)
-    load_file(disturbed.client, disturbed.settings, path)
+    list(load_files(disturbed.client, disturbed.settings, paths))
 
     assert disturbed.contents() == undisturbed.contents()
     assert disturbed.stage_tables() == []
@@ -149,7 +148,7 @@ def test_recovering_names_the_batches_it_removed_and_leaves_the_others(disturbed
 def test_a_statement_that_a_dead_loader_left_running_is_killed_before_its_rows_are_removed(disturbed: Deployment) -> None:
     settings = disturbed.settings
     stage = Stage(settings=settings, attempt="dead")
-    for statement in stage.creation(batch_seq=1, now_milliseconds=0):
+    for statement in stage.creation(now_milliseconds=0):
         disturbed.client.command(statement)
     slow = f"INSERT INTO {stage.rest} (line_number) SELECT sleepEachRow(1) FROM numbers(120) SETTINGS max_block_size = 1"
     own = _Running(settings, slow, f"{batches.query_prefix(settings)}dead-1")
@@ -166,13 +165,11 @@ def test_a_statement_that_a_dead_loader_left_running_is_killed_before_its_rows_a
 def test_a_commit_that_a_dead_loader_sent_too_late_commits_nothing(disturbed: Deployment) -> None:
     settings = disturbed.settings
     stage = Stage(settings=settings, attempt="dead")
-    for statement in stage.creation(batch_seq=1, now_milliseconds=0):
+    for statement in stage.creation(now_milliseconds=0):
         disturbed.client.command(statement)
-    batches.intend(disturbed.client, settings, batch_seq=1, batch_id="dead", now=NOW)
-    nothing = Counts(
-        lines=0, blank=0, usage=0, lifecycle=0, duplicates=0, conflicts=0, rejected=0, first_event_milliseconds=0, last_event_milliseconds=0
-    )
-    late = moving.commit(stage, nothing, batch_seq=1, batch_id="dead", source_name="files", location="x", now_milliseconds=0)
+    batches.intend(disturbed.client, settings, {1: "dead"}, now=NOW)
+    dead = Counted(batch_seq=1, batch_id="dead", source_name="files", location="x", counts=Counts())
+    late = moving.commit(stage, [dead], now_milliseconds=0)
 
     assert recover(disturbed.client, settings) == ["dead"]
 

@@ -53,11 +53,11 @@ def test_sql_and_python_read_every_line_alike(deployment: tuple[Settings, Client
 def _read_by_sql(settings: Settings, client: Client, lines: Sequence[bytes]) -> list[Read]:
     """Each line's outcome and content hash, from the stage, where they stand before anything depends on them."""
     stage = Stage(settings=settings, attempt="property")
-    for statement in stage.creation(batch_seq=1, now_milliseconds=NOW_MILLISECONDS):
+    for statement in stage.creation(now_milliseconds=NOW_MILLISECONDS):
         client.command(statement)
     try:
         client.raw_insert(
-            f"{stage.lines} (line_number, line) SELECT rowNumberInAllBlocks() + 1, line FROM input('line String')",
+            f"{stage.lines} (batch_seq, line_number, line) SELECT 1, rowNumberInAllBlocks() + 1, line FROM input('line String')",
             insert_block=b"\n".join(lines),
             fmt="LineAsString",
         )

@@ -42,7 +42,9 @@ def _outcomes(deployment: Deployment) -> dict[int, Any]:
     outcomes: dict[int, Any] = {}
     for line_number, reason_code, raw_line in deployment.rows("ops.rejected_events", "line_number, reason_code, hex(raw_line)"):
         outcomes[line_number] = (reason_code, bytes.fromhex(raw_line))
-    for table, columns in (("raw.usage_events", USAGE), ("raw.lifecycle_events", LIFECYCLE)):
+    label_sets = f"{deployment.settings.database('raw')}.label_sets"
+    usage = f"raw.usage_events LEFT ANY JOIN {label_sets} AS carried USING (labels_hash)"
+    for table, columns in ((usage, USAGE), ("raw.lifecycle_events", LIFECYCLE)):
         names = columns.split(", ")
         for row in deployment.rows(table, columns, "line_number"):
             outcomes[row[0]] = dict(zip(names, row, strict=True))

@@ -11,7 +11,6 @@ select
     metric,
     quantity,
     value,
-    labels,
     labels_hash,
     sequence,
     batch_seq

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPart
 from confluent_kafka.admin import AdminClient
 
 from ingestion import loader
-from ingestion.loader import LoadResult
+from ingestion.loader import Batch, LoadResult
 from ingestion.sources.errors import SourceError
 from ingestion.sources.kafka.configuration import configuration, topics
 from ingestion.sources.kafka.ledger import Ledger, Position
@@ -77,14 +77,9 @@ def _loaded(client: Client, settings: Settings, ledger: Ledger, starts: list[Sta
             for batch in _ahead(reader.batches()):
                 batch_id = batch_id_of(ledger.cluster_id, batch.ranges)
                 ledger.intend(batch.ranges, batch_id)
-                yield loader.load_content(
-                    client,
-                    settings,
-                    MessageLines(batch=batch),
-                    batch_id=batch_id,
-                    location=location_of(ledger.cluster_id, batch.ranges),
-                    source_name=SOURCE_NAME,
-                )
+                location = location_of(ledger.cluster_id, batch.ranges)
+                lines = Batch(content=MessageLines(batch=batch), batch_id=batch_id, location=location, source_name=SOURCE_NAME)
+                yield loader.load_content(client, settings, lines)
             yield from reader.errors
     except KafkaException as error:
         raise explained(error, "reading kafka failed") from None

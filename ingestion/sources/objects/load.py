@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from clickhouse_connect.driver.client import Client
 
 from ingestion import loader
-from ingestion.loader import LoadResult
+from ingestion.loader import Batch, LoadResult
 from ingestion.sources.content import NotServedError
 from ingestion.sources.objects.content import batch_id_of, content_of_object
 from ingestion.sources.objects.store import Listed, ObjectStore
@@ -47,4 +47,5 @@ def load_new(client: Client, settings: Settings) -> Iterator[LoadResult | InputE
 
 def _loaded(client: Client, settings: Settings, store: ObjectStore, item: Listed, *, is_served: bool) -> LoadResult:
     with content_of_object(store, item, folder=settings.home / "incoming", is_served=is_served) as content:
-        return loader.load_content(client, settings, content, batch_id=batch_id_of(item), location=item.location, source_name=SOURCE_NAME)
+        batch = Batch(content=content, batch_id=batch_id_of(item), location=item.location, source_name=SOURCE_NAME)
+        return loader.load_content(client, settings, batch)
