@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 # A load looks through all stored identities, so few large loads cost less than many small ones.
-_BYTES = 256 << 20  # packed or not; packed it is some eight million events
+_BYTES = 512 << 20  # packed or not; packed it is some sixteen million events
 _INPUTS = 500
 
 T = TypeVar("T")

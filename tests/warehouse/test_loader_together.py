@@ -97,7 +97,7 @@ def test_a_person_is_told_of_the_first_damaged_file_and_nothing_behind_it_is_loa
 
 
 def test_loads_keep_the_order_and_are_bounded_in_bytes_and_number() -> None:
-    sizes = [1, 200 << 20, 100 << 20, 300 << 20, 5, *[0] * 501]
+    sizes = [1, 400 << 20, 200 << 20, 600 << 20, 5, *[0] * 501]
 
     loads = list(together(range(len(sizes)), sizes.__getitem__))
 
