@@ -19,25 +19,22 @@ from warehouse.settings import LAYERS, Settings
 def cloned(client: Client, settings: Settings, *, purpose: str, layers: Sequence[str] = LAYERS) -> Iterator[Settings]:
     """Settings of a copy of the layers' tables, under the prefix `<prefix><purpose>_`; the copy is dropped at the end.
 
-    Views are not copied: those of migrations are made anew, those of dbt by the next build in the copy. A copy that a
-    crash left behind is replaced.
+    Views are not copied: those of migrations are made anew, those of dbt by the next build in the copy. Migrations run before
+    tables are copied, because a table that has them all does not fit the early ones. A copy that a crash left behind is replaced.
     """
     copy = settings.model_copy(update={"database_prefix": f"{settings.database_prefix}{purpose}_"})
     drop(client, copy)
     try:
-        for layer in LAYERS:
+        migrate(client, copy)
+        for layer in layers:
             source, target = settings.database(layer), copy.database(layer)
-            client.command(f"CREATE DATABASE {target}")
-            if layer not in layers:
-                continue
             tables = client.query(
                 "SELECT name FROM system.tables WHERE database = {database:String} AND engine LIKE '%MergeTree'",
                 parameters={"database": source},
             ).result_rows
             for (name,) in tables:
+                client.command(f"DROP TABLE IF EXISTS {target}.`{name}` SYNC")
                 client.command(f"CREATE TABLE {target}.`{name}` CLONE AS {source}.`{name}`")
-        client.command(f"TRUNCATE TABLE IF EXISTS {copy.database('ops')}.schema_migrations")
-        migrate(client, copy)
         yield copy
     finally:
         drop(client, copy)
