@@ -47,6 +47,8 @@ _OPTIONS: dict[str, str | int] = {
     "output_format_json_escape_forward_slashes": 0,
     # Identities of a file of many million lines go to disk instead of memory beyond this.
     "max_bytes_before_external_group_by": 1 << 30,
+    # The commit of many batches names where each comes from.
+    "max_query_size": 1 << 26,
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BAD_PACKING = ("ZLIB_INFLATE_FAILED", "ZSTD_DECODER_FAILED")

@@ -33,7 +33,7 @@ def load_paths(client: Client, settings: Settings, paths: Sequence[Path]) -> Ite
     """
     found = files.event_files(paths)
     loader.recover(client, settings)
-    for some in together(found, lambda path: path.stat().st_size):
+    for some in together(found, files.size_of):
         for result in loader.load_files(client, settings, some):
             if isinstance(result, InputError):
                 raise result

@@ -58,3 +58,11 @@ def landing(settings: Settings) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"METERHOUSE_LANDING names {folder}, which is no folder; create it or correct the setting")
     return event_files([folder])
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 where it is gone by now, which its load will tell."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ingestion.loader import LoadResult, load_file, load_files
+from ingestion.loader import LoadResult, file_batch, load_file, load_files, load_together
 from ingestion.sources.together import together
 from orchestration.loading import load_paths
 from tests.warehouse.loader.deployments import Deployment, open_deployment, write_lines
@@ -94,6 +95,16 @@ def test_a_person_is_told_of_the_first_damaged_file_and_nothing_behind_it_is_loa
         loaded.extend(load_paths(deployment.client, deployment.settings, [tmp_path]))
 
     assert deployment.rows("ops.batches", "location") == [(str(good[0]),)]
+
+
+def test_locations_may_be_longer_than_a_statement_usually_is(deployment: Deployment, tmp_path: Path) -> None:
+    files = [file_batch(write_lines(tmp_path / f"{number}.jsonl", [_event(number)])) for number in range(3)]
+
+    wanted = [replace(batch, location=f"{batch.location}{'x' * 100_000}") for batch in files]
+    results = list(load_together(deployment.client, deployment.settings, wanted))
+
+    assert [result.accepted for result in results if isinstance(result, LoadResult)] == [1, 1, 1]
+    assert deployment.rows("ops.batches", "location") == [(batch.location,) for batch in wanted]
 
 
 def test_loads_keep_the_order_and_are_bounded_in_bytes_and_number() -> None:
