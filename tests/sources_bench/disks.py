@@ -30,11 +30,20 @@ class SmallDisk:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
             return
         filler = self.folder / "filler"
-        space = os.statvfs(self.folder)
         with filler.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(space.f_bavail * space.f_frsize - left_bytes, 1))
+            filled = 0
+            # The process may write meanwhile, so that a step finds less space than there was when it was measured.
+            while (wanted := self._available() - left_bytes) > 0:
+                step = max(wanted // 2, min(wanted, 1 << 16))
+                with contextlib.suppress(OSError):
+                    os.posix_fallocate(file.fileno(), filled, step)
+                    filled += step
         yield
         filler.unlink()
+
+    def _available(self) -> int:
+        space = os.statvfs(self.folder)
+        return space.f_bavail * space.f_frsize
 
 
 @contextlib.contextmanager
