@@ -26,6 +26,7 @@ _CONFIG = """<clickhouse>
   <max_concurrent_queries>200</max_concurrent_queries>
   <max_server_memory_usage_to_ram_ratio>0.8</max_server_memory_usage_to_ram_ratio>
   <mark_cache_size>536870912</mark_cache_size>
+  <os_threads_nice_value_merge_mutate>19</os_threads_nice_value_merge_mutate>
 </clickhouse>
 """
 
