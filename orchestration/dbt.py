@@ -30,6 +30,9 @@ from warehouse.settings import Settings
 PROJECT = Path(__file__).parent.parent
 PROFILES = PROJECT / "dbt_project"
 
+FINGERPRINTS = "int_fingerprints"
+"""The model that tests of other models read."""
+
 Scope = Literal["touched", "all"]
 """What tests look at: the days that the tick touched, or everything."""
 
@@ -81,7 +84,7 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
     Args:
         settings: of the deployment; dbt connects as its pipeline user.
         scope: what the tests look at.
-        select: dbt node names; default: all.
+        select: dbt node names, whose tests run as well; default: all.
 
     Raises:
         DbtError: dbt itself failed, or left something out. Models and tests that failed are in the result.
@@ -96,7 +99,8 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
     arguments = ["build", *_flags(target), "--no-write-json"]
     unchanged: list[str] = []
     if select:
-        arguments += ["--select", *select]
+        # What tests compare has to be of this run.
+        arguments += ["--select", *select, FINGERPRINTS]
     elif _built_version(settings) == _key():
         # Views of this version exist: making them anew is half of an empty tick.
         unchanged = [name for name, node in project.nodes.items() if node.config.materialized == "view"]

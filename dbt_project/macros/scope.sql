@@ -27,6 +27,15 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# Wider than `months_in_scope`, and cheap to ask of each day: what is added up is left out by month afterwards. #}
+{% macro days_of_accounts_in_scope(account_id, charge_date) -%}
+    {%- if checks_everything() -%} 1
+    {%- else -%}
+    {{ account_id }} in (select account_id from {{ ref('int_touched_days') }})
+        and {{ charge_date }} >= (select min(month) from {{ ref('int_touched_days') }})
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro accounts_in_scope(account_id) -%}
     {%- if checks_everything() -%} 1
     {%- else -%} {{ account_id }} in (select account_id from {{ ref('int_touched_accounts') }})

@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from dagster import (
+    AssetCheckKey,
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
@@ -145,15 +146,19 @@ def _events(
             if outcome is None:
                 continue
             run.report.checks.append(outcome)
+            judged = translator.get_asset_key(manifest["nodes"][judged_model(manifest, node)])
+            if AssetCheckKey(judged, outcome.name) not in context.selected_asset_check_keys:
+                continue  # dbt also runs the tests that a selected model has part in
             yield AssetCheckResult(
                 check_name=outcome.name,
-                asset_key=translator.get_asset_key(manifest["nodes"][judged_model(manifest, node)]),
+                asset_key=judged,
                 passed=outcome.is_passed,
                 severity=AssetCheckSeverity.ERROR if outcome.is_blocking else AssetCheckSeverity.WARN,
                 metadata={"figures": outcome.figures, "rows": result.failure_count},
             )
         elif result.status in ("success", "no-op"):
-            yield MaterializeResult(asset_key=translator.get_asset_key(node), metadata={"seconds": result.seconds})
+            if translator.get_asset_key(node) in context.selected_asset_keys:
+                yield MaterializeResult(asset_key=translator.get_asset_key(node), metadata={"seconds": result.seconds})
         elif result.status != "skipped":
             broken.append(f"model {layer_of(node)}.{node['name']} failed: {dbt.first_line(result.message)}")
     if broken:

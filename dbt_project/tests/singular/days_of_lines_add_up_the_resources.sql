@@ -1,5 +1,4 @@
 -- int_charged_daily, from which lines are made, is charges_daily without the resources, to the last digit.
-{%- set key = ['account_id', 'sku_id', 'charge_date', 'charge_type', 'price_id'] %}
 with resources as (
     select account_id, sku_id, charge_date, charge_type, price_id, quantity, amount_unrounded
     from {{ ref('charges_daily') }}
@@ -27,6 +26,6 @@ select
     sum(both.quantity) as quantity_difference,
     sum(both.amount_unrounded) as amount_difference
 from both
-where {{ sums_differ('resources', 'days', key, ['quantity', 'amount_unrounded']) }}
+where {{ fingerprint_of('charges_daily', 'line_sums') }} != {{ fingerprint_of('int_charged_daily', 'line_sums') }}
 group by account_id, sku_id, charge_date, charge_type, price_id
 having quantity_difference != 0 or amount_difference != 0

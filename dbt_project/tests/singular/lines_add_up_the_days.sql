@@ -1,15 +1,21 @@
 -- A line is the sum of its month's days, rounded once. That the days are those of the hours and resources is checked apart.
-with charged as (
+with months as (
     select
         account_id,
-        formatDateTime(days.charge_date, '%Y-%m') as period,
+        any(toStartOfMonth(days.charge_date)) as month,
         charge_type,
         sku_id,
         price_id,
         sum(days.amount_unrounded) as amount_unrounded
     from {{ ref('int_charged_daily') }} as days
-    where {{ months_in_scope('account_id', "formatDateTime(days.charge_date, '%Y-%m')") }}
-    group by account_id, period, charge_type, sku_id, price_id
+    where {{ days_of_accounts_in_scope('account_id', 'charge_date') }}
+    group by account_id, toYYYYMM(charge_date), charge_type, sku_id, price_id
+),
+
+charged as (
+    select account_id, formatDateTime(month, '%Y-%m') as period, charge_type, sku_id, price_id, amount_unrounded
+    from months
+    where {{ months_in_scope('account_id', 'period') }}
 ),
 
 lines as (

@@ -88,7 +88,7 @@ def test_the_group_of_an_asset_is_its_layer(graph: AssetGraph) -> None:
 
 def test_money_identities_accounting_and_grain_block_the_tick_and_unrated_usage_does_not(graph: AssetGraph) -> None:
     blocking = {key.name: graph.get_check_spec(key).blocking for key in graph.asset_check_keys}
-    for name in ("event_accounting_adds_up", "consumption_grain", "consumption_is_rated_or_unrated", "lines_add_up_the_days"):
+    for name in ("event_accounting_adds_up", "consumption_is_plausible", "consumption_is_rated_or_unrated", "lines_add_up_the_days"):
         assert blocking[name], name
     assert blocking["usage_is_rated"] is False
 

@@ -214,7 +214,8 @@ def test_a_last_digit_that_moved_between_accounts_and_a_row_that_repeats_are_fou
     }
 
     def checks(scope: dbt.Scope) -> list[dbt.NodeResult]:
-        return dbt.build(settings, scope=scope, select=["test_type:generic", "test_type:singular"])
+        results = dbt.build(settings, scope=scope, select=["test_type:generic", "test_type:singular"])
+        return [result for result in results if result.unique_id.startswith("test.")]
 
     def move(giver: str, taker: str) -> None:
         for table, column, scale in set(damaged.values()):
