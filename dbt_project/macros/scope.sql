@@ -1,7 +1,7 @@
 {# What the tests of this run look at: the days that the tick touched, or everything (METERHOUSE_DBT_SCOPE=all, set by
    close and by the daily job). #}
 {% macro checks_everything() -%}
-    {{ return(env_var('METERHOUSE_DBT_SCOPE', 'touched') == 'all') }}
+    {{ return(execute and env_var('METERHOUSE_DBT_SCOPE', 'touched') == 'all') }}
 {%- endmacro %}
 
 {% macro in_scope(account_id, sku_id, charge_date) -%}
