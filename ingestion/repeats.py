@@ -25,19 +25,19 @@ def find_repeats(client: Client, stage: Stage, *, run: Callable[[str], object]) 
 
 
 def _find_known(client: Client, stage: Stage, *, run: Callable[[str], object]) -> None:
-    """Find what is stored already. Merges of the server's own replace parts; a search that one came between starts over.
+    """Find what is stored already. Merges of the server's own replace parts; those that came during a search are searched next.
 
-    A part's name never comes back, and only loads add rows, of which this is the only one: if the parts after the search are
-    those before it, it has seen every row.
+    A part's name never comes back, and only loads add rows, of which this is the only one: a part that is there before and
+    after a search was searched, and once that holds for all parts, it holds for every row.
     """
     events = client.query(f"SELECT count() FROM {stage.identities}").result_rows[0][0]
-    parts = _parts(client, stage)
-    while parts and events:
-        run(identity.known_before(stage, parts, events=events))
-        searched, parts = parts, _parts(client, stage)
-        if parts == searched:
-            return
-        run(f"TRUNCATE TABLE {stage.counting}")
+    searched: set[identity.Part] = set()
+    left = _parts(client, stage)
+    while left and events:
+        run(identity.known_before(stage, left, events=events))
+        there = _parts(client, stage)
+        searched.update(part for part in left if part in there)
+        left = [part for part in there if part not in searched]
 
 
 def _parts(client: Client, stage: Stage) -> list[identity.Part]:

@@ -44,18 +44,19 @@ FROM {stage.hashes}
 
 
 def known_before(stage: Stage, parts: Sequence[Part], *, events: int) -> str:
-    """INSERT into the stage's `counting`: the identities of the load that earlier batches stored.
+    """INSERT into the stage's `counting`: the identities of the load that earlier batches stored, but for those it has.
 
     Args:
         stage: with its `identities` filled.
-        parts: all of raw.identities; what it finds holds only if they are still the same afterwards.
+        parts: of raw.identities, to look into; of one that is no longer there it finds nothing.
         events: of the load.
     """
     merged = sum(part.rows for part in parts) < events * _LOOKUP_ROWS
-    found = " UNION ALL ".join(_merged_with(stage, part) for part in parts) if merged else _looked_up(stage)
+    found = " UNION ALL ".join(_merged_with(stage, part) for part in parts) if merged else _looked_up(stage, parts)
     return f"""
 INSERT INTO {stage.counting} (identity_high, identity_low, content_hash, {PLACE})
 SELECT DISTINCT identity_high, identity_low, content_hash, batch_seq, 0 FROM ({found})
+WHERE (identity_high, identity_low) NOT IN (SELECT identity_high, identity_low FROM {stage.counting})
 SETTINGS join_algorithm = 'full_sorting_merge'
 """
 
@@ -68,12 +69,13 @@ INNER JOIN {stage.identities} AS incoming ON stored.identity_high = incoming.ide
 WHERE stored.identity_low = incoming.identity_low"""
 
 
-def _looked_up(stage: Stage) -> str:
+def _looked_up(stage: Stage, parts: Sequence[Part]) -> str:
     return f"""
 SELECT identity_high, identity_low, content_hash, batch_seq
 FROM {stage.settings.database("raw")}.identities
 WHERE
-    identity_high IN (SELECT identity_high FROM {stage.identities})
+    _part IN ({", ".join(text(part.name) for part in parts)})
+    AND identity_high IN (SELECT identity_high FROM {stage.identities})
     AND (identity_high, identity_low) IN (SELECT identity_high, identity_low FROM {stage.identities})"""
 
 

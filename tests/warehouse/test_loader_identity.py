@@ -38,21 +38,28 @@ def test_what_earlier_batches_stored_is_found(deployment: Deployment, monkeypatc
     assert len(deployment.rows("raw.identities")) == 601
 
 
-def test_a_search_that_a_merge_came_between_starts_over(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("merged", ["before", "after"])
+def test_parts_that_a_merge_replaced_are_searched_and_what_was_found_counts_once(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, merged: str
+) -> None:
     deployment.load(_lines(*range(300)), name="first.jsonl")
     deployment.load(_lines(*range(300, 600)), name="second.jsonl")
     listed = repeats._parts
     looks: list[int] = []
 
-    def before_a_merge(client: Client, stage: Stage) -> list[identity.Part]:
+    def merging(client: Client, stage: Stage) -> list[identity.Part]:
+        """A merge right before the first search, of whose parts it then finds none, or right after it, of which it found all."""
+        merge = f"OPTIMIZE TABLE {stage.settings.database('raw')}.identities FINAL"
+        if len(looks) == 1 and merged == "after":
+            client.command(merge)
         parts = listed(client, stage)
-        if not looks:
-            client.command(f"OPTIMIZE TABLE {stage.settings.database('raw')}.identities FINAL")
+        if not looks and merged == "before":
+            client.command(merge)
         looks.append(len(parts))
         return parts
 
-    monkeypatch.setattr(repeats, "_parts", before_a_merge)
+    monkeypatch.setattr(repeats, "_parts", merging)
     found = deployment.load(_lines(5, 305, 600), name="third.jsonl")
 
     assert (found.accepted, found.duplicates, found.conflicts) == (1, 2, 0)
-    assert looks[0] > looks[1] == 1, "the parts that were listed first were gone when they were searched"
+    assert looks == [2, 1, 1], "the parts that were listed first were gone after the first search"

@@ -194,7 +194,10 @@ lives as (
         least(intervals.ended_at, {{ tick('as_of') }}, spans.last_hour_at + toIntervalHour(1)) as to_at
     from {{ ref('int_resource_intervals') }} as intervals
     inner join spans on intervals.account_id = spans.account_id and intervals.resource_id = spans.resource_id
-    where intervals.resource_id in (select resource_id from {{ ref('int_touched_windows') }}) and from_at < to_at
+    where
+        intervals.resource_id in (select resource_id from {{ ref('int_touched_windows') }})
+        and intervals.ended_at > (select min(hour_at) from {{ ref('int_touched_windows') }})
+        and from_at < to_at
 ),
 
 -- Lives cut at the hours, with the milliseconds that a state held in each.

@@ -24,7 +24,10 @@ with lives as (
             select account_id, resource_id, started_at, ended_at from {{ ref('int_replaced_intervals') }}
             union distinct
             select account_id, resource_id, started_at, ended_at from {{ ref('int_resource_intervals') }}
-            where resource_id in (select resource_id from {{ ref('int_touched_resources') }})
+            where
+                resource_id in (select resource_id from {{ ref('int_touched_resources') }})
+                -- The rest of a long life is not even compared.
+                and ended_at > (select min(from_at) from {{ ref('int_touched_resources') }})
         ) as intervals
         inner join (
             select resource_id, min(from_at) as from_at from {{ ref('int_touched_resources') }} group by resource_id

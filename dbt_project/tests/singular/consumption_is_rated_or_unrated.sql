@@ -1,20 +1,26 @@
 -- Every unit consumed is charged once or is shown as unrated: none vanishes, none is charged twice.
+{%- set differ %}
+(
+    {{ fingerprint_of('consumption_hourly', 'hour_sums[1]') }}
+    != {{ fingerprint_of('charges_hourly', 'hour_sums[1]') }} + {{ fingerprint_of('int_unrated_hourly', 'hour_sums[1]') }}
+)
+{%- endset %}
 with consumed as (
     select account_id, sku_id, hour_at, quantity
     from {{ ref('consumption_hourly') }}
-    where {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+    where {{ differ }} and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
 ),
 
 shown as (
     select account_id, sku_id, hour_at, quantity
     from {{ ref('charges_hourly') }}
-    where charge_type in ('usage', 'commitment') and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+    where charge_type in ('usage', 'commitment') and {{ differ }} and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
 
     union all
 
     select account_id, sku_id, hour_at, quantity
     from {{ ref('int_unrated_hourly') }}
-    where {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+    where {{ differ }} and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
 ),
 
 both as (
@@ -29,8 +35,5 @@ select
     both.hour_at as hour_at,
     sum(both.quantity) as difference
 from both
-where
-    {{ fingerprint_of('consumption_hourly', 'hour_sums[1]') }}
-    != {{ fingerprint_of('charges_hourly', 'hour_sums[1]') }} + {{ fingerprint_of('int_unrated_hourly', 'hour_sums[1]') }}
 group by account_id, sku_id, hour_at
 having difference != 0

@@ -1,10 +1,13 @@
 -- charges_daily is charges_hourly by day, to the last digit.
+{%- set differ %}
+({{ fingerprint_of('charges_hourly', 'day_sums') }} != {{ fingerprint_of('charges_daily', 'day_sums') }})
+{%- endset %}
 with hours as (
     select
         account_id, project_id, resource_id, region, sku_id, toDate(hour_at) as charge_date, charge_type, price_id,
         quantity, list_amount_unrounded, amount_unrounded
     from {{ ref('charges_hourly') }}
-    where {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+    where {{ differ }} and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
 ),
 
 days as (
@@ -12,7 +15,7 @@ days as (
         account_id, project_id, resource_id, region, sku_id, charge_date, charge_type, price_id,
         quantity, list_amount_unrounded, amount_unrounded
     from {{ ref('charges_daily') }}
-    where {{ in_scope('account_id', 'sku_id', 'charge_date') }}
+    where {{ differ }} and {{ in_scope('account_id', 'sku_id', 'charge_date') }}
 ),
 
 both as (
@@ -40,6 +43,5 @@ select
     sum(both.list_amount_unrounded) as list_difference,
     sum(both.amount_unrounded) as amount_difference
 from both
-where {{ fingerprint_of('charges_hourly', 'day_sums') }} != {{ fingerprint_of('charges_daily', 'day_sums') }}
 group by account_id, both.project_id, resource_id, both.region, sku_id, charge_date, charge_type, price_id
 having quantity_difference != 0 or list_difference != 0 or amount_difference != 0

@@ -1,14 +1,17 @@
 -- int_charged_daily, from which lines are made, is charges_daily without the resources, to the last digit.
+{%- set differ %}
+({{ fingerprint_of('charges_daily', 'line_sums') }} != {{ fingerprint_of('int_charged_daily', 'line_sums') }})
+{%- endset %}
 with resources as (
     select account_id, sku_id, charge_date, charge_type, price_id, quantity, amount_unrounded
     from {{ ref('charges_daily') }}
-    where {{ in_scope('account_id', 'sku_id', 'charge_date') }}
+    where {{ differ }} and {{ in_scope('account_id', 'sku_id', 'charge_date') }}
 ),
 
 days as (
     select account_id, sku_id, charge_date, charge_type, price_id, quantity, amount_unrounded
     from {{ ref('int_charged_daily') }}
-    where {{ in_scope('account_id', 'sku_id', 'charge_date') }}
+    where {{ differ }} and {{ in_scope('account_id', 'sku_id', 'charge_date') }}
 ),
 
 both as (
@@ -26,6 +29,5 @@ select
     sum(both.quantity) as quantity_difference,
     sum(both.amount_unrounded) as amount_difference
 from both
-where {{ fingerprint_of('charges_daily', 'line_sums') }} != {{ fingerprint_of('int_charged_daily', 'line_sums') }}
 group by account_id, sku_id, charge_date, charge_type, price_id
 having quantity_difference != 0 or amount_difference != 0
