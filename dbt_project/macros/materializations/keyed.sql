@@ -5,6 +5,7 @@ A table of which each run replaces some windows, atomically for readers and with
   order_by      sorting key, if not the key itself: the same columns, and expressions over them that windows begin with
   partition_by  expression over the key; a partition is replaced as a whole, so it bounds the cost of a swap
   window        condition on stored rows: which of them this run recomputes
+  touched       the relation that the window asks: while it is empty, there is nothing to replace; left out: there always is
 
 The model's SQL yields all rows of its window. They go to `<model>_delta`; stored rows of the window that it no longer
 yields go there too, as deleted. The old parts of each touched partition are linked beside them (no data is copied) and
@@ -26,27 +27,32 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
     {%- endif %}
     {%- set columns = adapter.get_columns_in_relation(versions) | map(attribute='name') | reject('in', ['_version', '_is_deleted']) | join(', ') %}
 
-    {% do run_query('create or replace table ' ~ delta ~ ' as ' ~ versions) %}
-    {% call statement('main') -%}
-        insert into {{ delta }} ({{ columns }}, _version, _is_deleted)
-        select {{ columns }}, {{ tick_value('tick_id') }}, 0 from (
-        {{ sql }}
-        )
-    {%- endcall %}
-    {#- Mostly nothing of the window is stored yet; then the set of the delta's keys is not built. #}
-    {%- set stored = ' from ' ~ versions ~ ' final where (' ~ render(config.require('window')) ~ ')' %}
-    {%- if run_query('select 1' ~ stored ~ ' limit 1') | length %}
-        {% do run_query('insert into ' ~ delta ~ ' (' ~ columns ~ ', _version, _is_deleted)'
-            ~ ' select ' ~ columns ~ ', ' ~ tick_value('tick_id') ~ ', 1' ~ stored
-            ~ ' and (' ~ key_hash(key) ~ ') not in (select ' ~ key_hash(key) ~ ' from ' ~ delta ~ ')') %}
-    {%- endif %}
+    {%- set touched = config.get('touched') %}
+    {%- if not touched or run_query('select 1 from ' ~ render(touched) ~ ' limit 1') | length %}
+        {% do run_query('create or replace table ' ~ delta ~ ' as ' ~ versions) %}
+        {% call statement('rows') -%}
+            insert into {{ delta }} ({{ columns }}, _version, _is_deleted)
+            select {{ columns }}, {{ tick_value('tick_id') }}, 0 from (
+            {{ sql }}
+            )
+        {%- endcall %}
+        {#- Mostly nothing of the window is stored yet; then the set of the delta's keys is not built. #}
+        {%- set stored = ' from ' ~ versions ~ ' final where (' ~ render(config.require('window')) ~ ')' %}
+        {%- if run_query('select 1' ~ stored ~ ' limit 1') | length %}
+            {% do run_query('insert into ' ~ delta ~ ' (' ~ columns ~ ', _version, _is_deleted)'
+                ~ ' select ' ~ columns ~ ', ' ~ tick_value('tick_id') ~ ', 1' ~ stored
+                ~ ' and (' ~ key_hash(key) ~ ') not in (select ' ~ key_hash(key) ~ ' from ' ~ delta ~ ')') %}
+        {%- endif %}
 
-    {%- for partition_id in partition_ids(delta) %}
-        {% do run_query("alter table " ~ delta ~ " attach partition id '" ~ partition_id ~ "' from " ~ versions) %}
-        {% do run_query("alter table " ~ versions ~ " replace partition id '" ~ partition_id ~ "' from " ~ delta) %}
-    {%- endfor %}
-    {% do run_query('drop table if exists ' ~ delta ~ ' sync') %}
-    {% do run_query('create or replace view ' ~ view ~ ' as select ' ~ columns ~ ' from ' ~ versions ~ ' final') %}
+        {%- for partition_id in partition_ids(delta) %}
+            {% do run_query("alter table " ~ delta ~ " attach partition id '" ~ partition_id ~ "' from " ~ versions) %}
+            {% do run_query("alter table " ~ versions ~ " replace partition id '" ~ partition_id ~ "' from " ~ delta) %}
+        {%- endfor %}
+        {% do run_query('drop table if exists ' ~ delta ~ ' sync') %}
+    {%- endif %}
+    {% call statement('main') -%}
+        create or replace view {{ view }} as select {{ columns }} from {{ versions }} final
+    {%- endcall %}
 
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [view]}) }}

@@ -3,7 +3,8 @@
 {{ config(
     materialized='keyed',
     key=['account_id', 'invoice_id'],
-    window="account_id in (select account_id from {{ ref('int_touched_accounts') }})"
+    window="account_id in (select account_id from {{ ref('int_touched_accounts') }})",
+    touched="{{ ref('int_touched_accounts') }}"
 ) }}
 
 with documents as (

@@ -5,7 +5,8 @@
     materialized='keyed',
     key=['period', 'account_id', 'sku_id', 'line_type', 'price_id'],
     partition_by='period',
-    window="(period, account_id, sku_id) in (select formatDateTime(month, '%Y-%m'), account_id, sku_id from {{ ref('int_touched_days') }})"
+    window="(period, account_id, sku_id) in (select formatDateTime(month, '%Y-%m'), account_id, sku_id from {{ ref('int_touched_days') }})",
+    touched="{{ ref('int_touched_days') }}"
 ) }}
 
 -- The accounts' other SKUs are left out once they are added up: asking each day for its set takes longer than adding it.

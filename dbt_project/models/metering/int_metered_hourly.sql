@@ -6,7 +6,8 @@
     key=['hour_at', 'account_id', 'resource_id', 'project_id', 'region', 'metric', 'sku_id', 'reason_code'],
     order_by=['toDate(hour_at)', 'account_id', 'hour_at', 'resource_id', 'project_id', 'region', 'metric', 'sku_id', 'reason_code'],
     partition_by='toYYYYMM(hour_at)',
-    window="(toDate(hour_at), account_id, hour_at, resource_id) in (select toDate(hour_at), account_id, hour_at, resource_id from {{ ref('int_touched_windows') }})"
+    window="(toDate(hour_at), account_id, hour_at, resource_id) in (select toDate(hour_at), account_id, hour_at, resource_id from {{ ref('int_touched_windows') }})",
+    touched="{{ ref('int_touched_windows') }}"
 ) }}
 
 with skus as (

@@ -9,7 +9,8 @@
     key=['is_open', 'resource_id', 'source', 'started_at', 'sequence', 'kind', 'event_id'],
     partition_by='is_open',
     window="resource_id in (select resource_id from {{ ref('int_touched_resources') }})
-        and ended_at >= (select min(from_at) from {{ ref('int_touched_resources') }})"
+        and ended_at >= (select min(from_at) from {{ ref('int_touched_resources') }})",
+    touched="{{ ref('int_touched_resources') }}"
 ) }}
 
 with events as (

@@ -6,7 +6,8 @@
     key=['hour_at', 'account_id', 'sku_id', 'project_id', 'resource_id', 'region', 'charge_type', 'price_id'],
     order_by=['toDate(hour_at)', 'account_id', 'sku_id', 'hour_at', 'project_id', 'resource_id', 'region', 'charge_type', 'price_id'],
     partition_by='toYYYYMM(hour_at)',
-    window="(toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})"
+    window="(toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})",
+    touched="{{ ref('int_touched_days') }}"
 ) }}
 -- depends_on: {{ ref('int_touched_days') }}
 

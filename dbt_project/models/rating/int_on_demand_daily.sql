@@ -4,7 +4,8 @@
     materialized='keyed',
     key=['account_id', 'sku_id', 'charge_date'],
     partition_by='toYYYYMM(charge_date)',
-    window="(account_id, sku_id, charge_date) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})"
+    window="(account_id, sku_id, charge_date) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})",
+    touched="{{ ref('int_touched_days') }}"
 ) }}
 -- depends_on: {{ ref('int_touched_days') }}
 
