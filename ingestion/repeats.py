@@ -18,7 +18,8 @@ def find_repeats(client: Client, stage: Stage, *, run: Callable[[str], object]) 
         stage: all of whose lines are read.
         run: sends a statement that writes.
     """
-    run(identity.of_load(stage))
+    # The load's identities are read in order once for each part of the stored ones.
+    run(identity.of_load(stage, as_a_whole=len(_parts(client, stage)) > 1))
     _find_known(client, stage, run=run)
     run(identity.repeated_within(stage))
     run(identity.refused_lines(stage))
