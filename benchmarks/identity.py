@@ -102,7 +102,7 @@ class _Check:
             count = min(_LOADED_AT_ONCE, size - self.stored)
             age = timedelta(days=_ARRIVAL_DAYS) * (1 - (self.stored + count) / size)
             stage = self._stage(f"SELECT number + 1 AS line, {self.stored} + number AS event FROM numbers({count})")
-            self._client.command(identity.of_load(stage))
+            self._client.command(identity.of_load(stage, as_a_whole=False))
             self._keep(stage, count, age=age)
             self._client.command(stage.removal())
             self.stored += count
