@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import decimal
 import gc
+import select
 import signal
 import sys
 import traceback
@@ -73,8 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _fail(str(error))
     except ClickHouseError as error:
         _fail(f"the warehouse refused a statement: {clickhouse_reason(error)}")
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output is gone; Python would complain once more while it flushes
+    except BrokenPipeError as error:
+        if not _is_reader_gone():
+            _fail(f"internal error, {type(error).__name__}: {error}{_kept_trace()}")
+        sys.stderr.close()  # Python would complain once more while it flushes
         sys.exit(FAILED)
     except Exception as error:  # noqa: BLE001 - the last resort: a user never sees a traceback, but a developer needs it
         _fail(f"internal error, {type(error).__name__}: {first_line(str(error))}{_kept_trace()}")
@@ -91,6 +94,14 @@ def clickhouse_reason(error: ClickHouseError) -> str:
 def first_line(text: str) -> str:
     """The first line that says something."""
     return next((line.strip() for line in text.splitlines() if line.strip()), "no message")
+
+
+def _is_reader_gone() -> bool:
+    """Whether nobody reads what we print any more; a pipe to a process of ours breaks with the same exception."""
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        poll.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -5,6 +5,7 @@ Great Expectations imports for seconds. In a process of its own that happens whi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -63,7 +64,9 @@ class QualityGate:
         """End the process."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
-                stream.close()
+                # What a runner that was killed had not read is written once more, in vain.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
         try:
             self._process.wait(STOP_SECONDS if self._process.returncode is None else 0)
         except subprocess.TimeoutExpired:
