@@ -35,6 +35,8 @@ _USERS = """<clickhouse>
     <default/>
     <pipeline>
       <max_partitions_per_insert_block>1000</max_partitions_per_insert_block>
+      <os_threads_nice_value_query>10</os_threads_nice_value_query>
+      <os_threads_nice_value_materialized_view>10</os_threads_nice_value_materialized_view>
     </pipeline>
     <readonly>
       <readonly>2</readonly>
