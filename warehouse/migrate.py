@@ -6,6 +6,7 @@ that has been released.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from string import Template
 
@@ -16,6 +17,7 @@ from warehouse.errors import WarehouseError
 from warehouse.settings import LAYERS, Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_IF_EXISTS = re.compile(r"^ALTER TABLE IF EXISTS (?P<table>\S+)", re.MULTILINE)  # ours: the server has it for other statements only
 
 
 def migrate(client: Client, settings: Settings) -> list[str]:
@@ -50,6 +52,8 @@ def statements(text: str) -> list[str]:
 def _apply(client: Client, path: Path, databases: dict[str, str]) -> None:
     for statement in statements(Template(path.read_text()).substitute(databases)):
         try:
-            client.command(statement)
+            if (wanted := _IF_EXISTS.search(statement)) and not client.command(f"EXISTS TABLE {wanted['table']}"):
+                continue
+            client.command(_IF_EXISTS.sub(r"ALTER TABLE \g<table>", statement))
         except ClickHouseError as error:
             raise WarehouseError(f"migration {path.name} failed: {str(error).splitlines()[0][:300]}") from error

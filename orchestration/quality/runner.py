@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 # Great Expectations imports them for charts and distributions, which no check of ours has: a third of what this process computes.
 POSTPONED = ("altair", "scipy.stats")
@@ -53,10 +53,36 @@ from great_expectations.data_context.types.base import (  # noqa: E402
     InMemoryStoreBackendDefaults,
     ProgressBarsConfig,
 )
+from great_expectations.execution_engine.execution_engine import ExecutionEngine  # noqa: E402
 from great_expectations.expectations.core.unexpected_rows_expectation import UnexpectedRowsExpectation  # noqa: E402
 
 # As in warehouse/client.py: without it, checks on a server whose disk is full find nothing, and pass.
 _ANSWER_BYTES = 256 << 20
+
+
+_TOTAL = "_total"  # column of how many rows a query finds in all
+
+
+class ExpectNoRows(UnexpectedRowsExpectation):
+    """Asks for the rows, which say how many there are. What it is made from asks for them and then counts them anew."""
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.table",)
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - given by the caller
+        execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        rows = [dict(row) for row in metrics["unexpected_rows_query.table"]]
+        return {
+            "success": not rows,
+            "result": {"observed_value": rows[0][_TOTAL] if rows else 0, "unexpected_rows": rows},
+        }
+
+
+def _numbered(query: str) -> str:
+    return f"SELECT *, count() OVER () AS {_TOTAL} FROM ({query})"
 
 
 def main() -> None:
@@ -101,7 +127,7 @@ def validate(request: dict[str, Any]) -> list[dict[str, Any]]:
 def _look(definition: BatchDefinition[Any], items: Sequence[dict[str, str]], *, shown_rows: int) -> list[dict[str, Any]]:
     suite = gx.ExpectationSuite(
         name=definition.data_asset.name,
-        expectations=[UnexpectedRowsExpectation(unexpected_rows_query=item["unexpected"], meta={"name": item["name"]}) for item in items],
+        expectations=[ExpectNoRows(unexpected_rows_query=_numbered(item["unexpected"]), meta={"name": item["name"]}) for item in items],
     )
     validation = definition.get_batch().validate(suite, result_format="COMPLETE")
     found = []
@@ -110,12 +136,12 @@ def _look(definition: BatchDefinition[Any], items: Sequence[dict[str, str]], *, 
         if expectation is None:
             raise ValueError("Great Expectations gave a result without its expectation")
         errors = [info for info in _exceptions(result.exception_info) if info.get("raised_exception")]
-        rows = (result.result.get("details") or {}).get("unexpected_rows") or []
+        rows = result.result.get("unexpected_rows", [])
         found.append(
             {
                 "name": expectation.meta["name"],
                 "count": int(result.result.get("observed_value") or 0),
-                "rows": [{name: str(value) for name, value in dict(row).items()} for row in rows[:shown_rows]],
+                "rows": [{name: str(value) for name, value in row.items() if name != _TOTAL} for row in rows[:shown_rows]],
                 "error": str(errors[0]["exception_message"]).splitlines()[0] if errors else "",
             }
         )

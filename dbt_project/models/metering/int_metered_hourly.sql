@@ -24,22 +24,12 @@ with skus as (
 
 -- Cells that are added up already, and need no look at single events.
 plain_cells as (
-    select
-        hour_at,
-        account_id,
-        resource_id,
-        project_id,
-        region,
-        metric,
-        event_count,
-        total,
-        largest,
-        low_labels_hash as labels_hash
+    select *
     from {{ ref('int_usage_cells') }}
-    where low_labels_hash = high_labels_hash
+    where is_plain
 ),
 
-varied_cells as (
+other_cells as (
     select
         hour_at,
         account_id,
@@ -48,7 +38,7 @@ varied_cells as (
         region,
         metric
     from {{ ref('int_usage_cells') }}
-    where low_labels_hash != high_labels_hash
+    where not is_plain
 ),
 
 -- All others, with whatever a SKU may ask of their events, so that each event is read once and joined to nothing.
@@ -81,28 +71,8 @@ careful_cells as (
             {{ place('event_at', 'sequence', 'event_id', 'source') }} as place
         from {{ ref('stg_events__usage') }}
         where
-            not {{ is_plain('metric', 'region') }}
-            and hour_at in (select hour_at from {{ ref('int_touched_windows') }})
-            and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from {{ ref('int_touched_windows') }})
-            and event_at <= {{ tick('as_of') }}
-
-        union all
-
-        select
-            hour_at,
-            account_id,
-            resource_id,
-            project_id,
-            region,
-            metric,
-            quantity,
-            value,
-            labels_hash,
-            {{ place('event_at', 'sequence', 'event_id', 'source') }} as place
-        from {{ ref('stg_events__usage') }}
-        where
-            (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from varied_cells)
-            and (hour_at, account_id, resource_id, project_id, region, metric) in (select * from varied_cells)
+            (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from other_cells)
+            and (hour_at, account_id, resource_id, project_id, region, metric) in (select * from other_cells)
             and event_at <= {{ tick('as_of') }}
     ) as events
     group by hour_at, account_id, resource_id, project_id, region, metric

@@ -1,6 +1,6 @@
--- Usage events of the touched windows, added up by cell: an hour of a metric of a resource. Only cells whose events may be
--- added up in any order; where their labels differ, `low_labels_hash` and `high_labels_hash` do, and the latest event has
--- yet to be found. It takes reading each event's id, which costs more than all the rest; so few cells should need it.
+-- Usage events of the touched windows, added up by cell: an hour of a metric of a resource. is_plain: its events may be added
+-- up in any order and carry the same labels, so nobody has to look at single events again. That takes reading each event's
+-- id, which costs more than all the rest; so few cells should need it.
 -- Grain: one row per hour_at, account_id, resource_id, project_id, region, metric.
 {{ config(materialized='table', engine='MergeTree()', order_by='tuple()') }}
 
@@ -14,12 +14,11 @@ select
     count() as event_count,
     sum(events.quantity) as total,
     max(events.quantity) as largest,
-    min(events.labels_hash) as low_labels_hash,
-    max(events.labels_hash) as high_labels_hash
+    max(events.labels_hash) as labels_hash,
+    min(events.labels_hash) = labels_hash and {{ is_plain('metric', 'region') }} as is_plain
 from {{ ref('stg_events__usage') }} as events
 where
-    {{ is_plain('metric', 'region') }}
-    and hour_at in (select hour_at from {{ ref('int_touched_windows') }})
+    hour_at in (select hour_at from {{ ref('int_touched_windows') }})
     and (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from {{ ref('int_touched_windows') }})
     and event_at <= {{ tick('as_of') }}
 group by hour_at, account_id, resource_id, project_id, region, metric
