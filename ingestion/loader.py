@@ -9,8 +9,10 @@ pipeline's lease, so there is one loader at a time. How a line is read stands in
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -199,7 +201,7 @@ class _Load:
         self._now = settings.now()
         self._now_milliseconds = (self._now - _EPOCH) // timedelta(milliseconds=1)
         self._stage = Stage(settings=settings, attempt=uuid.uuid4().hex[:12])
-        self._statements = 0
+        self._numbers = itertools.count(1)
 
     def run(self) -> dict[str, Counts]:
         """Do all of it, and return the counts by batch id. After an error nothing counts; the next load removes what is left.
@@ -294,11 +296,15 @@ class _Load:
         self._write(moving.evidence(self._stage, load, now_milliseconds=self._now_milliseconds))
         refused = sum(batch.counts.duplicates + batch.counts.conflicts for batch in load)
         usage = sum(batch.counts.usage for batch in load)
-        if refused:
-            self._run(moving.striking(self._stage, refused=refused, usage=usage))
+        # The server strikes a few parts at a time and pauses in between: all else is written meanwhile.
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="strike") as beside:
+            struck = beside.submit(self._run, moving.striking(self._stage, refused=refused, usage=usage)) if refused else None
+            self._write(moving.moves(self._stage, load, now_milliseconds=self._now_milliseconds))
+        if struck:
+            struck.result()
         kept = self._client.query(f"SELECT count() FROM {self._stage.usage}").result_rows[0][0]
         self._require_rows(self._stage.usage, kept, usage)
-        self._write(moving.moves(self._stage, load, now_milliseconds=self._now_milliseconds))
+        self._write(moving.windows(self._stage, load))
         for (partition,) in self._client.query(moving.partitions(self._stage)).result_rows:
             self._run(moving.handing_over(self._stage, partition))
 
@@ -320,5 +326,4 @@ class _Load:
         return summary.written_rows if isinstance(summary, QuerySummary) else 0
 
     def _next_query_id(self) -> str:
-        self._statements += 1
-        return f"{batches.query_prefix(self._settings)}{self._stage.attempt}-{self._statements}"
+        return f"{batches.query_prefix(self._settings)}{self._stage.attempt}-{next(self._numbers)}"

@@ -142,11 +142,11 @@ def handing_over(stage: Stage, partition: str) -> str:
 
 
 def moves(stage: Stage, load: Sequence[Counted], *, now_milliseconds: int) -> list[Move]:
-    """What writes all else of the batches but their usage and their rows in ops.batches, in an order that does not matter."""
+    """What writes all else of the batches but their usage, its windows and their rows in ops.batches, in an order that does not matter."""
     raw, ops = stage.settings.database("raw"), stage.settings.database("ops")
     changes = f"{stage.rest} WHERE {IS_EVENT} AND ({PLACE}) NOT IN (SELECT {PLACE} FROM {stage.refused})"
     now, accepted = _instant(now_milliseconds), _total(load, "accepted")
-    usage, lifecycle = _total(load, "usage"), _total(load, "lifecycle")
+    lifecycle = _total(load, "lifecycle")
     return _with_rows(
         # Not a table of batches: what an attempt that failed leaves here is true of any other.
         Move(
@@ -154,13 +154,6 @@ def moves(stage: Stage, load: Sequence[Counted], *, now_milliseconds: int) -> li
             statement=f"(labels_hash, labels) SELECT labels_hash, any(labels) FROM {stage.labels}"
             f" WHERE labels_hash NOT IN (SELECT labels_hash FROM {raw}.label_sets) GROUP BY labels_hash",
             rows=None if accepted else 0,
-        ),
-        Move(
-            table=f"{raw}.usage_windows",
-            statement="(batch_seq, hour_at, account_id, resource_id, last_event_at)"
-            f" SELECT batch_seq, toStartOfHour(event_at) AS hour_at, account_id, resource_id, max(event_at) FROM {stage.usage}"
-            " GROUP BY batch_seq, hour_at, account_id, resource_id",
-            rows=None if usage else 0,
         ),
         Move(
             table=f"{raw}.lifecycle_events",
@@ -187,6 +180,19 @@ def moves(stage: Stage, load: Sequence[Counted], *, now_milliseconds: int) -> li
             f" FROM {stage.rest} WHERE notEmpty(reason_code)",
             rows=_total(load, "rejected"),
         ),
+    )
+
+
+def windows(stage: Stage, load: Sequence[Counted]) -> list[Move]:
+    """What writes which windows the usage touches; only once refused lines are struck out of it."""
+    return _with_rows(
+        Move(
+            table=f"{stage.settings.database('raw')}.usage_windows",
+            statement="(batch_seq, hour_at, account_id, resource_id, last_event_at)"
+            f" SELECT batch_seq, toStartOfHour(event_at) AS hour_at, account_id, resource_id, max(event_at) FROM {stage.usage}"
+            " GROUP BY batch_seq, hour_at, account_id, resource_id",
+            rows=None if _total(load, "usage") else 0,
+        )
     )
 
 

@@ -137,7 +137,7 @@ class Stage:
             f"CREATE TABLE {self.rest} {line} ENGINE = MergeTree ORDER BY tuple() SETTINGS {_UNMERGED}",
             f"CREATE TABLE {self.hashes} {identity} ENGINE = MergeTree ORDER BY tuple() SETTINGS {_UNMERGED}",
             f"CREATE TABLE {self.labels} (labels_hash UInt128, labels Map(String, String)) ENGINE = MergeTree ORDER BY tuple()",
-            f"CREATE TABLE {self.identities} {identity} ENGINE = MergeTree ORDER BY (identity_high, identity_low)",
+            f"CREATE TABLE {self.identities} {identity} ENGINE = MergeTree ORDER BY (identity_high, identity_low) SETTINGS {_UNMERGED}",
             f"CREATE TABLE {self.counting} {identity} ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.refused} ({place}, is_conflict Bool, first_batch_seq UInt64) ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.odd} ({place}, line String) ENGINE = MergeTree ORDER BY tuple()",
