@@ -91,19 +91,21 @@ running as (
         and toStartOfMonth(toDate(split.hour_at)) = carried.month
 ),
 
+services as (
+    select sku_id, service from {{ ref('stg_catalog__skus') }}
+),
+
 -- Prices and discounts hold for whole hours: looked up once an hour of a set, not once a row. Of unknown accounts there are none.
 hours as (
     select
         split.account_id as account_id,
         split.sku_id as sku_id,
         split.hour_at as hour_at,
-        accounts.currency_code as currency_code
+        accounts.currency_code as currency_code,
+        services.service as service
     from (select distinct account_id, sku_id, hour_at from {{ ref('int_split_hourly') }} where charge_type = 'usage') as split
     inner join accounts on split.account_id = accounts.account_id
-),
-
-services as (
-    select sku_id, service from {{ ref('stg_catalog__skus') }}
+    left any join services on split.sku_id = services.sku_id
 ),
 
 discounts as (
@@ -117,9 +119,8 @@ discounts as (
             (indexOf(['sku', 'service', 'all'], toString(discounts.scope_type)), -discounts.percent, discounts.discount_id)
         ) as best
     from (
-        select hours.account_id, hours.sku_id, hours.hour_at, services.service, arrayJoin([hours.account_id, '']) as holder_id
+        select hours.account_id, hours.sku_id, hours.hour_at, hours.service, arrayJoin([hours.account_id, '']) as holder_id
         from hours
-        inner join services on hours.sku_id = services.sku_id
         where (select count() from {{ ref('stg_catalog__discounts') }}) > 0
     ) as hours
     inner join {{ ref('stg_catalog__discounts') }} as discounts on hours.holder_id = discounts.account_id
@@ -141,6 +142,7 @@ offers as (
         hours.sku_id as sku_id,
         hours.hour_at as hour_at,
         hours.currency_code as currency_code,
+        hours.service as service,
         if(contract.price_id != '' and hours.hour_at < contract.valid_to, contract.price_id, '') as contract_id,
         if(list.price_id != '' and hours.hour_at < list.valid_to, list.price_id, '') as list_id
     from hours
@@ -161,8 +163,10 @@ terms as (
         offers.sku_id as sku_id,
         offers.hour_at as hour_at,
         offers.currency_code as currency_code,
+        offers.service as service,
         if(offers.contract_id != '', offers.contract_id, offers.list_id) as price_id,
-        if(offers.list_id != '', offers.list_id, offers.contract_id) as list_price_id,
+        -- Where it is another one: its segments are not laid beside each row in vain.
+        if(offers.contract_id != '', offers.list_id, '') as list_price_id,
         discounts.best.1 as discount_id,
         toDecimal256(100 - discounts.best.2, 8) / 100 as payable
     from offers
@@ -185,11 +189,12 @@ priced as (
         terms.currency_code as currency_code,
         terms.price_id as price_id,
         terms.discount_id as discount_id,
+        terms.service as service,
         -- Beyond this the exact products below no longer fit 76 digits.
         throwIf(running.total_after > {{ greatest_month_total() }}, 'a month total of more than 10^27 units cannot be rated exactly') as _guard,
         if(terms.price_id = '', toDecimal256(0, 24), {{ cost_of('running.total_after', 'applied') }} - {{ cost_of('running.total_before', 'applied') }}) as cost,
         if(
-            terms.list_price_id = terms.price_id,
+            terms.list_price_id = '',
             cost,
             {{ cost_of('running.total_after', 'list') }} - {{ cost_of('running.total_before', 'list') }}
         ) as list_cost,
@@ -207,7 +212,7 @@ select
     priced.resource_id as resource_id,
     priced.region as region,
     priced.sku_id as sku_id,
-    services.service as service,
+    priced.service as service,
     priced.hour_at as hour_at,
     'usage' as charge_type,
     multiIf(priced.currency_code = '', 'unknown_account', priced.price_id = '', 'no_price', '') as reason_code,
@@ -221,7 +226,6 @@ select
     priced.cost * priced.payable as amount_unrounded,
     priced.labels_hash as labels_hash
 from priced
-left any join services on priced.sku_id = services.sku_id
 where priced._guard = 0
 
 union all
