@@ -144,6 +144,18 @@ def test_any_server_by_url_is_the_same_warehouse(own: Settings) -> None:
         assert migrate(client, external) == []
 
 
+def test_a_migration_changes_a_table_that_belongs_to_dbt_where_there_is_one(own: Settings) -> None:
+    hours = "metering.int_metered_hourly_versions"
+    with contextlib.closing(connect(own)) as client:
+        client.command(f"CREATE TABLE {hours} (n UInt8, labels Map(LowCardinality(String), String)) ENGINE = MergeTree ORDER BY n")
+        client.command(f"INSERT INTO {hours} VALUES (1, {{'team': 'a'}})")
+        client.command("DELETE FROM ops.schema_migrations WHERE name = '0019_plain_map_keys'")
+
+        assert migrate(client, own) == ["0019_plain_map_keys"]
+        assert client.query(f"SELECT labels, toTypeName(labels) FROM {hours}").result_rows == [({"team": "a"}, "Map(String, String)")]
+        client.command(f"DROP TABLE {hours}")
+
+
 def test_a_server_is_stopped_at_once_whoever_keeps_a_connection_open_and_however_young_it_is(tmp_path: Path) -> None:
     for idle in (0, 2, 0):
         state = embedded.start(tmp_path)

@@ -130,6 +130,16 @@ def test_a_tick_bills_what_landed_and_a_second_one_and_a_rebuild_change_nothing(
     assert committed(client, deployment) == [1, 2, 3]
 
 
+def test_tables_of_small_granules_have_plain_map_keys(deployment: Deployment, client: Client, tick: Tick) -> None:
+    tick()
+    maps = client.query(
+        "SELECT table, name, type FROM system.columns WHERE startsWith(type, 'Map') AND endsWith(table, '_versions')"
+        f" AND database IN ('{deployment.settings.database('metering')}', '{deployment.settings.database('rating')}')"
+    ).result_rows
+    assert len(maps) > 1
+    assert [found for found in maps if "LowCardinality" in found[2]] == []
+
+
 def test_a_failed_blocking_check_is_named_and_the_tick_is_made_good_by_the_next_one(
     deployment: Deployment, client: Client, landing: Path, tick: Tick
 ) -> None:
@@ -138,12 +148,13 @@ def test_a_failed_blocking_check_is_named_and_the_tick_is_made_good_by_the_next_
     tick()
     (landing / "2.jsonl").write_text(event(2) + "\n")
     columns = "batch_seq, batch_id, source_name, location, lines, blank, rows_read, rows_accepted, loaded_at"
-    client.command(f"INSERT INTO {ops}.batches ({columns}) SELECT 99, 'lost', 'files', 'x', 7, 0, 7, 0, now64(3)")
-    with pytest.raises(CheckFailedError, match=r"event_accounting_adds_up \(batch_id=lost; lines=7"):
+    lost = "99 + number, 'lost ' || toString(number), 'files', 'x', 7, 0, 7, 0, now64(3)"
+    client.command(f"INSERT INTO {ops}.batches ({columns}) SELECT {lost} FROM numbers(5)")
+    with pytest.raises(CheckFailedError, match=r"event_accounting_adds_up \(batch_id=lost \d; lines=7.* and 2 more"):
         tick()
     assert committed(client, deployment) == [1]
 
-    client.command(f"DELETE FROM {ops}.batches WHERE batch_id = 'lost' SETTINGS mutations_sync = 2")
+    client.command(f"DELETE FROM {ops}.batches WHERE batch_id LIKE 'lost %' SETTINGS mutations_sync = 2")
     good = tick()
     assert good.tick is not None
     assert (good.tick.tick_id, good.tick.previous_tick_id) == (3, 1)
