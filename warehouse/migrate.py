@@ -17,7 +17,7 @@ from warehouse.errors import WarehouseError
 from warehouse.settings import LAYERS, Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_IF_EXISTS = re.compile(r"^ALTER TABLE IF EXISTS (?P<table>\S+)", re.MULTILINE)  # ours: the server has it for other statements only
+_IF_EXISTS = re.compile(r"^-- IF EXISTS (?P<table>\S+)$", re.MULTILINE)  # before a statement that is for tables that are there
 
 
 def migrate(client: Client, settings: Settings) -> list[str]:
@@ -54,6 +54,6 @@ def _apply(client: Client, path: Path, databases: dict[str, str]) -> None:
         try:
             if (wanted := _IF_EXISTS.search(statement)) and not client.command(f"EXISTS TABLE {wanted['table']}"):
                 continue
-            client.command(_IF_EXISTS.sub(r"ALTER TABLE \g<table>", statement))
+            client.command(statement)
         except ClickHouseError as error:
             raise WarehouseError(f"migration {path.name} failed: {str(error).splitlines()[0][:300]}") from error

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -144,16 +145,29 @@ def test_any_server_by_url_is_the_same_warehouse(own: Settings) -> None:
         assert migrate(client, external) == []
 
 
-def test_a_migration_changes_a_table_that_belongs_to_dbt_where_there_is_one(own: Settings) -> None:
-    hours = "metering.int_metered_hourly_versions"
+def test_migrations_change_tables_that_belong_to_dbt_where_they_are(own: Settings) -> None:
+    hours, days = "metering.int_metered_hourly_versions", "rating.int_charged_daily_versions"
+    replacing = "ENGINE = ReplacingMergeTree(_version, _is_deleted) PARTITION BY toYYYYMM(charge_date)"
+    key = "account_id, sku_id, charge_date, charge_type, price_id"
+    columns = "account_id String, sku_id String, charge_date Date, charge_type String, price_id String, _version UInt64, _is_deleted UInt8"
     with contextlib.closing(connect(own)) as client:
         client.command(f"CREATE TABLE {hours} (n UInt8, labels Map(LowCardinality(String), String)) ENGINE = MergeTree ORDER BY n")
         client.command(f"INSERT INTO {hours} VALUES (1, {{'team': 'a'}})")
-        client.command("DELETE FROM ops.schema_migrations WHERE name = '0019_plain_map_keys'")
+        client.command(f"CREATE TABLE {days} ({columns}) {replacing} ORDER BY ({key})")
+        client.command(f"INSERT INTO {days} SELECT 'a', 's', toDate('2026-01-01') + number, 'usage', 'p', 1, number = 0 FROM numbers(31)")
+        client.command("DELETE FROM ops.schema_migrations WHERE name >= '0019'")
 
-        assert migrate(client, own) == ["0019_plain_map_keys"]
+        for _ in range(2):  # again where the first try died before it was written down
+            assert migrate(client, own) == ["0019_plain_map_keys", "0020_days_by_week"]
+            client.command("DELETE FROM ops.schema_migrations WHERE name >= '0019'")
         assert client.query(f"SELECT labels, toTypeName(labels) FROM {hours}").result_rows == [({"team": "a"}, "Map(String, String)")]
+        assert client.query(f"SELECT count(), max(charge_date), uniqExact(_partition_id) FROM {days} FINAL").result_rows == [
+            (30, date(2026, 1, 31), 5)
+        ]
+        assert client.query("SELECT name FROM system.tables WHERE endsWith(name, '_by_week')").result_rows == []
         client.command(f"DROP TABLE {hours}")
+        client.command(f"DROP TABLE {days}")
+        migrate(client, own)
 
 
 def test_a_server_is_stopped_at_once_whoever_keeps_a_connection_open_and_however_young_it_is(tmp_path: Path) -> None:

@@ -4,14 +4,18 @@ ALTER TABLE ${raw}.label_sets
 MODIFY COLUMN labels Map(String, String) COMMENT 'keys in byte order';
 
 -- These belong to dbt, which makes them with the types of its models.
-ALTER TABLE IF EXISTS ${metering}.int_resource_intervals_versions
+-- IF EXISTS ${metering}.int_resource_intervals_versions
+ALTER TABLE ${metering}.int_resource_intervals_versions
 MODIFY COLUMN metrics Map(String, Decimal(38, 9)), MODIFY COLUMN labels Map(String, String);
 
-ALTER TABLE IF EXISTS ${metering}.int_metered_hourly_versions
+-- IF EXISTS ${metering}.int_metered_hourly_versions
+ALTER TABLE ${metering}.int_metered_hourly_versions
 MODIFY COLUMN labels Map(String, String);
 
-ALTER TABLE IF EXISTS ${rating}.int_unrated_hourly_versions
+-- IF EXISTS ${rating}.int_unrated_hourly_versions
+ALTER TABLE ${rating}.int_unrated_hourly_versions
 MODIFY COLUMN labels Map(String, String);
 
-ALTER TABLE IF EXISTS ${rating}.charges_hourly_versions
+-- IF EXISTS ${rating}.charges_hourly_versions
+ALTER TABLE ${rating}.charges_hourly_versions
 MODIFY COLUMN labels Map(String, String);

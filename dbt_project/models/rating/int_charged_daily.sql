@@ -3,7 +3,7 @@
 {{ config(
     materialized='keyed',
     key=['account_id', 'sku_id', 'charge_date', 'charge_type', 'price_id'],
-    partition_by='toYYYYMM(charge_date)',
+    partition_by='toMonday(charge_date)',
     window="(account_id, sku_id, charge_date) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})",
     touched="{{ ref('int_touched_days') }}"
 ) }}
