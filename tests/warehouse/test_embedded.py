@@ -149,24 +149,39 @@ def test_migrations_change_tables_that_belong_to_dbt_where_they_are(own: Setting
     hours, days = "metering.int_metered_hourly_versions", "rating.int_charged_daily_versions"
     replacing = "ENGINE = ReplacingMergeTree(_version, _is_deleted) PARTITION BY toYYYYMM(charge_date)"
     key = "account_id, sku_id, charge_date, charge_type, price_id"
+    lives = "metering.int_resource_intervals_versions"
+    of_lives = (
+        "is_open Bool, resource_id String, source String, started_at DateTime64(3, 'UTC'), sequence Int64, kind String, event_id String,"
+        " ended_at DateTime64(3, 'UTC'), metrics Map(LowCardinality(String), Decimal(38, 9)), labels Map(LowCardinality(String), String),"
+        " _version UInt64, _is_deleted UInt8"
+    )
     columns = "account_id String, sku_id String, charge_date Date, charge_type String, price_id String, _version UInt64, _is_deleted UInt8"
     with contextlib.closing(connect(own)) as client:
         client.command(f"CREATE TABLE {hours} (n UInt8, labels Map(LowCardinality(String), String)) ENGINE = MergeTree ORDER BY n")
         client.command(f"INSERT INTO {hours} VALUES (1, {{'team': 'a'}})")
         client.command(f"CREATE TABLE {days} ({columns}) {replacing} ORDER BY ({key})")
         client.command(f"INSERT INTO {days} SELECT 'a', 's', toDate('2026-01-01') + number, 'usage', 'p', 1, number = 0 FROM numbers(31)")
+        client.command(
+            f"CREATE TABLE {lives} ({of_lives}) ENGINE = ReplacingMergeTree(_version, _is_deleted) PARTITION BY is_open"
+            " ORDER BY (is_open, resource_id, source, started_at, sequence, kind, event_id)"
+        )
+        for version, end in ((1, "2026-01-20"), (2, "2026-01-03")):  # one interval, whose end came forward
+            client.command(
+                f"INSERT INTO {lives} VALUES (0, 'vm', '/s', '2026-01-02', 0, 'created', 'e', '{end}', {{}}, {{}}, {version}, 0)"
+            )
         client.command("DELETE FROM ops.schema_migrations WHERE name >= '0019'")
 
         for _ in range(2):  # again where the first try died before it was written down
-            assert migrate(client, own) == ["0019_plain_map_keys", "0020_days_by_week"]
+            assert migrate(client, own) == ["0019_plain_map_keys", "0020_by_week"]
             client.command("DELETE FROM ops.schema_migrations WHERE name >= '0019'")
         assert client.query(f"SELECT labels, toTypeName(labels) FROM {hours}").result_rows == [({"team": "a"}, "Map(String, String)")]
         assert client.query(f"SELECT count(), max(charge_date), uniqExact(_partition_id) FROM {days} FINAL").result_rows == [
             (30, date(2026, 1, 31), 5)
         ]
+        assert client.query(f"SELECT toDate(ended_at), _partition_id FROM {lives} FINAL").result_rows == [(date(2026, 1, 3), "20251229")]
         assert client.query("SELECT name FROM system.tables WHERE endsWith(name, '_by_week')").result_rows == []
-        client.command(f"DROP TABLE {hours}")
-        client.command(f"DROP TABLE {days}")
+        for table in (hours, days, lives):
+            client.command(f"DROP TABLE {table}")
         migrate(client, own)
 
 

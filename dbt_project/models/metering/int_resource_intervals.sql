@@ -3,11 +3,13 @@
 -- billed. is_open: still elapsing at as-of, so that a tick finds these without reading the closed ones.
 -- An interval is its event up to the next one, and events carry the full state: what had ended before the earliest instant
 -- from which a touched resource may differ stays as it is, and is not laid out again.
+-- Closed intervals lie by the week of their end, so that a tick reads those that ended lately and not all there ever were.
+-- ended_at is of the key: an interval that ends anew leaves its old week as deleted.
 -- Grain: one row per source, resource_id, started_at, sequence, kind, event_id.
 {{ config(
     materialized='keyed',
-    key=['is_open', 'resource_id', 'source', 'started_at', 'sequence', 'kind', 'event_id'],
-    partition_by='is_open',
+    key=['is_open', 'resource_id', 'source', 'started_at', 'sequence', 'kind', 'event_id', 'ended_at'],
+    partition_by='if(is_open, toDate(0), toMonday(toDate(ended_at)))',
     window="resource_id in (select resource_id from {{ ref('int_touched_resources') }})
         and ended_at >= (select min(from_at) from {{ ref('int_touched_resources') }})",
     touched="{{ ref('int_touched_resources') }}"
