@@ -27,9 +27,12 @@ from ingestion.repeats import find_repeats
 from ingestion.sources.content import Content, NotServedError, ServedContent, content_of
 from ingestion.sources.files import suffix_of
 from ingestion.sources.hashing import content_hash
+from ingestion.sources.sample import first_lines
 from ingestion.sql import moving
+from ingestion.sql.learning import shapes_of
 from ingestion.sql.moving import Counted, Counts, Move
-from ingestion.sql.stage import PLACE, QUICK_PLANNING, Stage
+from ingestion.sql.shapes import Shape
+from ingestion.sql.stage import QUICK_PLANNING, Stage
 from warehouse.errors import InputError, WarehouseError
 from warehouse.settings import Settings
 from warehouse.streaming import StatementError, stream
@@ -52,6 +55,8 @@ _OPTIONS: dict[str, str | int] = {
     # The commit of many batches names where each comes from.
     "max_query_size": 1 << 26,
 }
+# Lines to learn shapes from: fewer than this of all sampled batches are read faster without.
+_SAMPLED_BATCHES, _SAMPLED_LINES = 5, 400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BAD_PACKING = ("ZLIB_INFLATE_FAILED", "ZSTD_DECODER_FAILED")
 
@@ -180,6 +185,10 @@ def recover(client: Client, settings: Settings) -> list[str]:
     return batches.remove_leftovers(client, settings)
 
 
+def _not_served(batch: Batch) -> NotServedError:
+    return NotServedError(f"{batch.location}: the warehouse cannot fetch it; nothing of it was loaded")
+
+
 def _told(counts: Counts) -> dict[str, int]:
     return {
         "rows_read": counts.read,
@@ -200,7 +209,7 @@ class _Load:
         self._name = wanted[0].location if len(wanted) == 1 else f"{wanted[0].location} and {len(wanted) - 1} more"
         self._now = settings.now()
         self._now_milliseconds = (self._now - _EPOCH) // timedelta(milliseconds=1)
-        self._stage = Stage(settings=settings, attempt=uuid.uuid4().hex[:12])
+        self._stage = Stage(settings=settings, attempt=uuid.uuid4().hex[:12], shapes=self._shapes())
         self._numbers = itertools.count(1)
 
     def run(self) -> dict[str, Counts]:
@@ -244,18 +253,34 @@ class _Load:
             raise
         self._client.command(self._stage.removal())
 
+    def _shapes(self) -> list[Shape]:
+        """How the lines of this load are written, where they are many."""
+        step = -(-len(self._wanted) // _SAMPLED_BATCHES)
+        lines = [line for batch in self._wanted[::step] for line in self._first_lines(batch)[:_SAMPLED_LINES]]
+        return shapes_of(lines) if len(lines) >= _SAMPLED_LINES else []
+
+    def _first_lines(self, batch: Batch) -> list[bytes]:
+        content = batch.content
+        if not isinstance(content, ServedContent):
+            return first_lines(content)
+        query = f"SELECT {content.line} FROM {content.table} LIMIT {_SAMPLED_LINES}"
+        try:
+            return self._client.raw_query(query, settings=dict(content.options), fmt="LineAsString").splitlines()
+        except ClickHouseError as error:
+            raise _not_served(batch) from error
+
     def _send(self, batch: Batch, batch_seq: int) -> None:
         """Bring a content into the stage, where each line becomes a row: fetched by the server, or streamed."""
         content = batch.content
-        into = f"INSERT INTO {self._stage.lines} ({PLACE}, line) SELECT {batch_seq}, rowNumberInAllBlocks() + 1, {content.line} FROM"
         if isinstance(content, ServedContent):
-            self._fetch(batch, content, f"{into} {content.table}")
+            self._fetch(batch, content, self._stage.sending(batch_seq, content.table, line=content.line))
             return
+        sending = self._stage.sending(batch_seq, f"input('{content.structure}')", line=content.line)
         cores = self._client.query("SELECT getSetting('max_threads')").result_rows[0][0]
         try:
             stream(
                 self._settings,
-                f"{into} input('{content.structure}') FORMAT {content.format}",
+                f"{sending} FORMAT {content.format}",
                 content.chunks(),
                 query_id=self._next_query_id(),
                 encoding=content.encoding,
@@ -272,7 +297,7 @@ class _Load:
         try:
             self._run(statement, {**_READ_OPTIONS, **content.options})
         except ClickHouseError as error:
-            raise NotServedError(f"{batch.location}: the warehouse cannot fetch it; nothing of it was loaded") from error
+            raise _not_served(batch) from error
         content.require_unchanged()
 
     def _read_odd_lines(self) -> None:

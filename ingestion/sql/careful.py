@@ -14,6 +14,7 @@ from ingestion.sql.forms import (
     DATA_TEXTS,
     DELETED,
     EARLIEST,
+    FLOAT_DIGITS,
     FUTURE_MILLISECONDS,
     INSTANT,
     LINE,
@@ -51,7 +52,6 @@ _DATA = f"Tuple({', '.join(f's{name} Nullable(String)' for name in _DATA_MEMBERS
 # Exponents of more digits than this cannot be brought back below 10^18 or to nine decimals by the digits a line can hold.
 _EXPONENT_DIGITS = 8
 _INTEGER_DIGITS, _DECIMALS = 18, 9
-_FLOAT_DIGITS = 15  # significant digits that a JSON number keeps wherever it has been on its way
 
 
 def careful_reading(lines: str, *, event_columns: Sequence[str], now_milliseconds: int) -> str:
@@ -173,7 +173,7 @@ def _quantities() -> Layers:
         NOT match(number, {text(f"^[sn]{NUMBER}$")}), NULL,
         empty(significant), toNullable(toDecimal128(0, 9)),
         substring(number, 2, 1) = '-' OR scale > {_DECIMALS} OR toInt64(length(significant)) - scale > {_INTEGER_DIGITS}, NULL,
-        startsWith(number, 'n') AND length(significant) > {_FLOAT_DIGITS}, NULL,
+        startsWith(number, 'n') AND length(significant) > {FLOAT_DIGITS}, NULL,
         toDecimal128OrNull(concat(substring(unit, 1, {_INTEGER_DIGITS + 1}), '.', substring(unit, {_INTEGER_DIGITS + 2})), 9)),
         numbers, significants, scales, units)"""
         },

@@ -23,6 +23,7 @@ DATA_TEXTS = ("account_id", "project_id", "region", "metric", "value", "resource
 
 # A JSON number. Whole digits that fit Decimal(38, 9) below 10^18 and at most nine decimals need no further look.
 NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+SHORT_INTEGER = r"-?[1-9][0-9]{0,17}|0"
 SHORT_NUMBER = r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?"
 
 _DATE = r"-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -31,3 +32,4 @@ _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 INSTANT = rf"[0-9]{{4}}{_DATE}[Tt]{_CLOCK}:[0-5][0-9](?:\.[0-9]+)?(?:[Zz]|[+-]{_CLOCK})"
 # Years whose instants every DateTime64 holds, with an offset or without, and fractions that fit one.
 SHORT_INSTANT = rf"20[0-9]{{2}}{_DATE}T{_CLOCK}:[0-5][0-9](?:\.[0-9]{{1,9}})?(?:Z|[+-]{_CLOCK})"
+FLOAT_DIGITS = 15  # significant digits that a JSON number keeps wherever it has been on its way

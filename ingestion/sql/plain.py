@@ -16,6 +16,7 @@ from ingestion.sql.forms import (
     LINE,
     MAX_LINE_BYTES,
     SHORT_INSTANT,
+    SHORT_INTEGER,
     SHORT_NUMBER,
     STATES,
     STOPPED,
@@ -56,7 +57,7 @@ _GAP_STARTS = ('" ', '"\t', '"\r', '"\n')
 GAP = r'"\s+:'
 
 # specversion, time, sequence and each quantity, a line each.
-FORM = rf"^1\.0\n{SHORT_INSTANT}\n(?:-?[1-9][0-9]{{0,17}}|0)?\n(?:{SHORT_NUMBER}(?:\n{SHORT_NUMBER})*)?$"
+FORM = rf"^1\.0\n{SHORT_INSTANT}\n(?:{SHORT_INTEGER})?\n(?:{SHORT_NUMBER}(?:\n{SHORT_NUMBER})*)?$"
 
 
 def plain_reading(lines: str, *, event_columns: Sequence[str], now_milliseconds: int) -> str:

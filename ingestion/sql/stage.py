@@ -1,9 +1,9 @@
 """The stage: tables and views that live as long as one load and turn the lines of its batches into usage and the rest.
 
-    lines ─► read ─┬─ plain ─► told ─┬─► usage    each arrow is a materialized view, so one INSERT runs all of them, on
+    lines ═► read ─┬─ plain ─► told ─┬─► usage    each arrow is a materialized view, so one INSERT runs all of them, on
     (Null)  (Null) │          (Null) ├─► rest     all cores; one more statement reads the odd lines with care, where there
-                   └─► odd - - ─┘    ├─► hashes   are any, and tells what they are like the others
-                                     └─► labels
+                   └─► odd - - ─┘    ├─► hashes   are any, and tells what they are like the others. Lines of each shape
+                                     └─► labels   have a view of their own that reads them.
 
 Usage, most of what comes, is sorted here as it stays: its parts go to raw as they are, and are written once.
 Nothing else here is durable. All names carry the attempt, and each statement of a load reads from here: once the stage of a
@@ -12,11 +12,14 @@ loader that died is dropped, a request of it that the server only starts then fi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingestion.sql.careful import careful_reading
 from ingestion.sql.forms import USAGE
+from ingestion.sql.learning import MOST
 from ingestion.sql.plain import plain_reading
+from ingestion.sql.shapes import Shape, shape_number, shaped_reading
 from warehouse.settings import Settings
 
 PREFIX = "incoming"  # of all tables of all stages in the raw database
@@ -58,6 +61,7 @@ _HASHES = (
     " reinterpretAsUInt64(substring(sipHash128(source, event_id), 9, 8)) AS identity_low,"
     f" cityHash64({_CONTENT}) AS content_hash, reinterpretAsUInt128(sipHash128(toString(labels))) AS labels_hash"
 )
+_READERS = ("reader", *(f"shaped_{number}" for number in range(1, MOST + 1)))  # views: of any line, and of each shape
 # Merging what is read once or twice, or becomes raw's own business, would take a core from reading lines.
 _UNMERGED = "min_parts_to_merge_at_once = 1000"
 # Looking for comparisons to chain and merging the layers take ten times as long as running them on few lines, and gain nothing on many.
@@ -70,6 +74,7 @@ class Stage:
 
     settings: Settings
     attempt: str
+    shapes: Sequence[Shape] = ()  # that lines of the load may have
 
     @property
     def told(self) -> str:
@@ -118,13 +123,12 @@ class Stage:
 
     @property
     def lines(self) -> str:
-        """Where lines are sent: batch_seq, line_number, line."""
+        """Where lines are sent: batch_seq, line_number, line, and the number of its shape or 0."""
         return self._name("lines")
 
     def creation(self, *, now_milliseconds: int) -> list[str]:
         """Statements that build the stage; `now_milliseconds` is the load's clock, which time_in_future is judged by."""
         read = self._name("read")
-        plain = plain_reading(self.lines, event_columns=COLUMNS, now_milliseconds=now_milliseconds)
         hashes = ", ".join(f"{name} {kind}" for name, kind in _HASH_COLUMNS.items())
         place = "batch_seq UInt64, line_number UInt64"
         line = f"({place}, is_blank Bool, reason_code LowCardinality(String), raw_line String, {hashes},{_EVENT})"
@@ -141,7 +145,7 @@ class Stage:
             f"CREATE TABLE {self.counting} {identity} ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.refused} ({place}, is_conflict Bool, first_batch_seq UInt64) ENGINE = MergeTree ORDER BY tuple()",
             f"CREATE TABLE {self.odd} ({place}, line String) ENGINE = MergeTree ORDER BY tuple()",
-            f"CREATE TABLE {self.lines} ({place}, line String) ENGINE = Null",
+            f"CREATE TABLE {self.lines} ({place}, line String, shape UInt8) ENGINE = Null",
             f"CREATE TABLE {read} ({place}, line String, is_plain Bool,{_EVENT}) ENGINE = Null",
             f"CREATE TABLE {self.told} {line} ENGINE = Null",
             f"CREATE MATERIALIZED VIEW {self._name('metered')} TO {self.usage} AS SELECT {USAGE_COLUMNS} FROM {self.told} WHERE {IS_USAGE}",
@@ -153,8 +157,24 @@ class Stage:
             f"CREATE MATERIALIZED VIEW {self._name('sorter')} TO {self.odd} AS SELECT {PLACE}, line FROM {read} WHERE NOT is_plain",
             f"CREATE MATERIALIZED VIEW {self._name('plain')} TO {self.told} AS SELECT {PLACE}, false AS is_blank,"
             f" '' AS reason_code, '' AS raw_line, {_HASHES}, {', '.join(COLUMNS)} FROM {read} WHERE is_plain",
-            f"CREATE MATERIALIZED VIEW {self._name('reader')} TO {read} AS SELECT * FROM {plain}",
+            *self._readers(read, now_milliseconds=now_milliseconds),
         ]
+
+    def _readers(self, read: str, *, now_milliseconds: int) -> list[str]:
+        """Views that read lines into `read`, each line in one of them: by its shape where it has one."""
+        sent = [f"(SELECT {PLACE}, line FROM {self.lines} WHERE shape = {number})" for number in range(len(self.shapes) + 1)]
+        readings = [plain_reading(sent[0], event_columns=COLUMNS, now_milliseconds=now_milliseconds)]
+        for lines, shape in zip(sent[1:], self.shapes, strict=True):
+            readings.append(shaped_reading(lines, shape, event_columns=COLUMNS, now_milliseconds=now_milliseconds))
+        views = dict(zip(_READERS, readings, strict=False))
+        return [f"CREATE MATERIALIZED VIEW {self._name(view)} TO {read} AS SELECT * FROM {reading}" for view, reading in views.items()]
+
+    def sending(self, batch_seq: int, lines: str, *, line: str) -> str:
+        """INSERT that reads a batch: `lines` is SQL of a table, `line` of a line's text over its columns."""
+        return (
+            f"INSERT INTO {self.lines} ({PLACE}, line, shape) SELECT {batch_seq}, rowNumberInAllBlocks() + 1, line,"
+            f" {shape_number(self.shapes)} FROM (SELECT {line} AS line FROM {lines})"
+        )
 
     def odd_lines(self, *, now_milliseconds: int) -> str:
         """INSERT into `told` of the odd lines, read with care; no view, because planning it takes longer than a small file."""
@@ -181,7 +201,7 @@ class Stage:
 
     def removal(self) -> str:
         """The statement that drops the stage, views before what they stand on, and frees its space at once."""
-        views = ("reader", "plain", "sorter", "metered", "others", "hasher", "labeller")
+        views = (*_READERS, "plain", "sorter", "metered", "others", "hasher", "labeller")
         tables = ("read", "lines", "told", "odd", "refused", "counting", "identities", "labels", "hashes", "rest", "usage")
         return f"DROP TABLE IF EXISTS {', '.join(self._name(part) for part in (*views, *tables))} SYNC"
 

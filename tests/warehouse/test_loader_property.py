@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,14 +13,16 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from ingestion.sql.learning import shapes_of
+from ingestion.sql.shapes import Shape
 from ingestion.sql.stage import COLUMNS, Stage
 from tests.warehouse.loader.contract_reader import KINDS, Rejected, read
 from tests.warehouse.loader.deployments import NOW, open_deployment
-from tests.warehouse.loader.inventions import random_lines
+from tests.warehouse.loader.inventions import alike_lines, random_lines
 from warehouse.settings import Settings
 
 NOW_MILLISECONDS = int(NOW.timestamp()) * 1000
-LINES_AN_EXAMPLE = 2500
+LINES_AN_EXAMPLE, ALIKE_AN_EXAMPLE = 2500, 1000
 
 Read = tuple[dict[str, Any] | Rejected | None, int]
 
@@ -34,8 +37,9 @@ def deployment(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
 @hypothesis_settings(max_examples=3, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_sql_and_python_read_every_line_alike(deployment: tuple[Settings, Client], seed: int) -> None:
-    lines = list(random_lines(seed, LINES_AN_EXAMPLE))
-    found = _read_by_sql(*deployment, lines)
+    lines = [*random_lines(seed, LINES_AN_EXAMPLE), *alike_lines(seed, ALIKE_AN_EXAMPLE)]
+    shapes = shapes_of(lines[LINES_AN_EXAMPLE:])
+    found = _read_by_sql(*deployment, lines, shapes)
     hashes: dict[str, set[int]] = defaultdict(set)
     for number, (line, (outcome, content_hash)) in enumerate(zip(lines, found, strict=True), 1):
         expected = read(line, now=NOW, is_first=number == 1)
@@ -47,17 +51,22 @@ def test_sql_and_python_read_every_line_alike(deployment: tuple[Settings, Client
     # Equal content, however it is written, has one hash; other content has another.
     assert all(len(found_hashes) == 1 for found_hashes in hashes.values())
     assert len(set().union(*hashes.values())) == len(hashes)
-    assert len(hashes) > LINES_AN_EXAMPLE / 20  # or the test says little about good lines
+    # Or the test says little about good lines and those of a shape.
+    assert len(hashes) > LINES_AN_EXAMPLE / 20
+    assert (
+        sum(re.match(shape.pattern, line.decode(errors="replace")) is not None for line in lines for shape in shapes)
+        > ALIKE_AN_EXAMPLE / 10
+    )
 
 
-def _read_by_sql(settings: Settings, client: Client, lines: Sequence[bytes]) -> list[Read]:
+def _read_by_sql(settings: Settings, client: Client, lines: Sequence[bytes], shapes: Sequence[Shape]) -> list[Read]:
     """Each line's outcome and content hash, from the stage, where they stand before anything depends on them."""
-    stage = Stage(settings=settings, attempt="property")
+    stage = Stage(settings=settings, attempt="property", shapes=shapes)
     for statement in stage.creation(now_milliseconds=NOW_MILLISECONDS):
         client.command(statement)
     try:
         client.raw_insert(
-            f"{stage.lines} (batch_seq, line_number, line) SELECT 1, rowNumberInAllBlocks() + 1, line FROM input('line String')",
+            stage.sending(1, "input('line String')", line="line").removeprefix("INSERT INTO "),
             insert_block=b"\n".join(lines),
             fmt="LineAsString",
         )

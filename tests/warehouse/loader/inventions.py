@@ -179,3 +179,56 @@ class _Writer:
     def _perhaps(self, members: dict[str, str], probability: float, **member: str) -> None:
         if self._likely(probability):
             members.update(member)
+
+
+def alike_lines(seed: int, count: int) -> Iterator[bytes]:
+    """Usage lines of a few producers, each of which writes its members alike; here and there a value is a strange one."""
+    chance = random.Random(seed)  # noqa: S311 - reproducible on purpose
+    producers = [_Producer(chance) for _ in range(5)]
+    for _ in range(count):
+        yield chance.choice(producers).line().encode()
+
+
+class _Producer:
+    """Writes all its lines with the same members in the same order."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._colon, self._comma = chance.choice(((":", ","), (": ", ", "), (":", ", ")))
+        self._labels = chance.choice(((), ("team",), ("team", "env", "a"), ("id", "env")))
+        self._is_bare = chance.random() < 0.5
+        self._top = self._shuffled(["specversion", "id", "source", "type", "subject", "time", "data", *self._some("traceparent")])
+        self._data = self._shuffled(
+            ["account_id", "metric", "quantity", *self._some("project_id", "region", "value", "sequence", "labels", "resource_type")]
+        )
+
+    def line(self) -> str:
+        """An event."""
+        data = {name: self._value(name) for name in self._data}
+        if "labels" in data:
+            data["labels"] = self._object({name: self._text("ml", "prod", "") for name in self._labels})
+        return self._object({name: self._object(data) if name == "data" else self._value(name) for name in self._top})
+
+    def _value(self, name: str) -> str:
+        if name in ("specversion", "type"):
+            return '"1.0"' if name == "specversion" else self._text("usage.recorded")
+        if name == "time":
+            return self._text(*_TIMES)
+        if name == "sequence":
+            return self._chance.choice(("0", "3", "-4", "12345", *_NUMBERS))
+        if name == "quantity":
+            number = self._chance.choice(("1", "2.5", "1073741824", *_NUMBERS))
+            return number if self._is_bare else f'"{number}"'
+        return self._text(f"{name}-{self._chance.randrange(50)}")
+
+    def _text(self, *usual: str) -> str:
+        return f'"{self._chance.choice(_TEXTS if self._chance.random() < 0.03 else usual)}"'
+
+    def _object(self, members: dict[str, str]) -> str:
+        return "{" + self._comma.join(f'"{name}"{self._colon}{value}' for name, value in members.items()) + "}"
+
+    def _some(self, *names: str) -> list[str]:
+        return [name for name in names if self._chance.random() < (0.05 if name in ("resource_type", "traceparent") else 0.5)]
+
+    def _shuffled(self, names: list[str]) -> list[str]:
+        return self._chance.sample(names, len(names))
