@@ -12,6 +12,8 @@ from ingestion.sql.forms import TOP_TEXTS, TYPES, USAGE
 from ingestion.sql.shapes import MEMBERS, Shape
 
 MOST = 4  # each shape is one more pattern to hold against every line
+# A label is searched for by itself, and a pattern has to compile, whoever sent the line: what is larger is no faster read by shape.
+_MOST_LABELS, _LONGEST_LINE = 16, 4096
 _LEAST_SHARE = 0.1  # of the lines looked at: for fewer, a pattern and a view are not worth while
 
 # Texts that stand for themselves: printable ASCII without quotes and escapes.
@@ -40,6 +42,8 @@ def shapes_of(lines: Iterable[bytes]) -> list[Shape]:
 
 def _shape_of(line: bytes) -> Shape | None:
     """The shape of a line; None where it is no usage or not written in a usual way."""
+    if len(line) > _LONGEST_LINE:
+        return None
     names: list[str] = []
     try:
         written = line.decode("ascii")
@@ -83,7 +87,7 @@ def _is_usage(top: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
 
 def _is_read_alone(top: Mapping[str, Any], data: Mapping[str, Any], labels: object) -> bool:
     """Whether each value is a text, or a number where one may stand, and no name of `data` or of a column stands elsewhere too."""
-    if not isinstance(labels, dict):
+    if not isinstance(labels, dict) or len(labels) > _MOST_LABELS:
         return False
     elsewhere = {*(set(top) - set(TOP_TEXTS)), *labels}
     return (

@@ -54,6 +54,8 @@ def test_a_line_that_differs_in_anything_else_has_another_shape_or_none(other: s
         usage(labels='{"region":"r"}'),  # a name that is read as something else
         usage(labels='{"":"r"}'),
         usage(labels='{"team":5}'),
+        usage(labels="{" + ",".join(f'"l{number}":"x"' for number in range(17)) + "}"),
+        usage(value='"' + "x" * 4096 + '"'),
         usage(state='"running"'),
         usage(id='"é"'),
         usage(id=r'"a\\b"'),
