@@ -24,8 +24,8 @@ def first_lines(content: Content) -> list[bytes]:
             found += chunk
             if len(found) >= _BYTES:
                 break
-        found = _unpacked(found, content.encoding)
-    return found[:_BYTES].split(b"\n")[:-1]
+        return _unpacked(found, content.encoding)[:_BYTES].split(b"\n")[:-1]
+    return []
 
 
 def _unpacked(packed: bytes, encoding: str | None) -> bytes:

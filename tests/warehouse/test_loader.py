@@ -13,8 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from ingestion import loader
 from ingestion.loader import LoadResult, load_file
 from ingestion.sources import hashing
+from ingestion.sql import learning
+from ingestion.sql.shapes import Shape
 from tests.warehouse.loader.deployments import NOW, Deployment, open_deployment, write_lines
 from tests.warehouse.loader.inventions import random_lines
 from tests.warehouse.loader.lines import lifecycle, usage
@@ -186,6 +189,21 @@ def test_of_many_lines_few_or_many_may_repeat(deployment: Deployment, repeated: 
     assert deployment.rows("raw.usage_events", "line_number", "ALL") == sorted(
         [(number,) for number in range(1, 61)] + [(number,) for number in range(repeated + 1, repeated + 61)]
     )
+
+
+def test_many_lines_are_read_by_their_shape_and_the_others_beside_them(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[Shape] = []
+
+    def shapes_of(lines: list[bytes]) -> list[Shape]:
+        learned.extend(learning.shapes_of(lines))
+        return learned
+
+    monkeypatch.setattr(loader, "shapes_of", shapes_of)
+    result = deployment.load([*(_event(number) for number in range(500)), lifecycle(), usage(id=r'"\u0061"'), "no event"])
+
+    assert [shape.labels for shape in learned] == [("team",)]
+    assert _buckets(result) == (502, 0, 0, 1)
+    assert deployment.rows("raw.usage_events", "count(), uniqExact(event_id), max(line_number)") == [(501, 501, 502)]
 
 
 def test_a_rejected_line_claims_no_identity(deployment: Deployment) -> None:
