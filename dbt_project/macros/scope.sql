@@ -11,6 +11,36 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# The hours that a tick rates: of days that are rated whole all of them. #}
+{% macro to_rate(account_id, sku_id, hour_at) -%}
+    (
+        (toDate({{ hour_at }}), {{ account_id }}, {{ sku_id }}) in (
+            select charge_date, account_id, sku_id from {{ ref('int_touched_days') }} where empty(hours)
+        )
+        or {{ of_open_hours(account_id, sku_id, hour_at) }}
+    )
+{%- endmacro %}
+
+{# The same of days that are rated in part. #}
+{% macro of_open_hours(account_id, sku_id, hour_at) -%}
+    (toDate({{ hour_at }}), {{ account_id }}, {{ sku_id }}, {{ hour_at }}) in (
+        select charge_date, account_id, sku_id, arrayJoin(hours) from {{ ref('int_touched_days') }}
+    )
+{%- endmacro %}
+
+{# Days of which a check reads the kept hours: a share of those that are rated in part. #}
+{% macro is_sampled(account_id, sku_id, charge_date) -%}
+    ({{ charge_date }}, {{ account_id }}, {{ sku_id }}) in (
+        select charge_date, account_id, sku_id from {{ ref('int_touched_days') }} where is_sampled
+    )
+{%- endmacro %}
+
+{% macro hours_in_scope(account_id, sku_id, hour_at) -%}
+    {%- if checks_everything() -%} 1
+    {%- else -%} {{ to_rate(account_id, sku_id, hour_at) }}
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro windows_in_scope(account_id, resource_id, hour_at) -%}
     {%- if checks_everything() -%} 1
     {%- else -%}

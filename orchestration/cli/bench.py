@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SLICE_EVENTS = 500_000
 FULL_SLICE_EVENTS = 13_900_000
 HISTORY_EVENTS = 100_000_000
+DAY_EVENTS = 1_390_000
 KAFKA_EVENTS = 2_000_000
 HTTP_SECONDS = 60.0
 FAULT_SEEDS = 50
@@ -91,6 +92,22 @@ def late(
     from benchmarks.flatness import bench_late
 
     found = bench_late(deployment().settings, events=events, history=history, tell=_tell, again=again, keep=keep)
+    _print(found.figures(), found.runs() if details else (), output)
+
+
+@bench.command("day")
+def day(
+    *,
+    events: Annotated[int, typer.Option("--events", min=1000, help="Events of each hour.")] = DAY_EVENTS,
+    hours: Annotated[int, typer.Option("--hours", min=7, max=24, help="Hours of the day, from midnight on.")] = 24,
+    details: DetailsOption = False,
+    keep: KeepOption = False,
+    output: FormatOption = None,
+) -> None:
+    """A tick an hour over a day: the last ones beside the first ones."""
+    from benchmarks.day import bench_day
+
+    found = bench_day(deployment().settings, events=events, hours=hours, tell=_tell, keep=keep)
     _print(found.figures(), found.runs() if details else (), output)
 
 

@@ -71,6 +71,7 @@ def test_the_slice_goes_from_files_to_drafts_beside_its_limit(tmp_path: Path) ->
         ("slice", "--events", "10"),
         ("history", "--history", "many"),
         ("nothing",),
+        ("day", "--hours", "6"),
         ("identity", "--identities", "1"),
         ("faults", "--seeds", "0"),
     ],

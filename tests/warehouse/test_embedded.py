@@ -149,7 +149,7 @@ def test_migrations_change_tables_that_belong_to_dbt_where_they_are(own: Setting
     hours, days = "metering.int_metered_hourly_versions", "rating.int_charged_daily_versions"
     replacing = "ENGINE = ReplacingMergeTree(_version, _is_deleted) PARTITION BY toYYYYMM(charge_date)"
     key = "account_id, sku_id, charge_date, charge_type, price_id"
-    lives = "metering.int_resource_intervals_versions"
+    lives, charges = "metering.int_resource_intervals_versions", "rating.charges_hourly_versions"
     of_lives = (
         "is_open Bool, resource_id String, source String, started_at DateTime64(3, 'UTC'), sequence Int64, kind String, event_id String,"
         " ended_at DateTime64(3, 'UTC'), metrics Map(LowCardinality(String), Decimal(38, 9)), labels Map(LowCardinality(String), String),"
@@ -169,18 +169,34 @@ def test_migrations_change_tables_that_belong_to_dbt_where_they_are(own: Setting
             client.command(
                 f"INSERT INTO {lives} VALUES (0, 'vm', '/s', '2026-01-02', 0, 'created', 'e', '{end}', {{}}, {{}}, {version}, 0)"
             )
+        client.command(
+            f"CREATE TABLE {charges} (hour_at DateTime64(3, 'UTC'), account_id String, sku_id String, project_id String,"
+            " resource_id String, region String, charge_type String, price_id String, labels Map(LowCardinality(String), String),"
+            " _version UInt64, _is_deleted UInt8) ENGINE ="
+            " ReplacingMergeTree(_version, _is_deleted) PARTITION BY toYYYYMM(hour_at)"
+            " ORDER BY (toDate(hour_at), account_id, sku_id, hour_at, project_id, resource_id, region, charge_type, price_id)"
+        )
+        for version in (1, 2):
+            client.command(
+                f"INSERT INTO {charges} SELECT '2026-01-31 23:00:00', 'a', toString(number), '', 'r', '', 'usage', 'p', map(), {version},"
+                f" number = 1 AND {version} = 2 FROM numbers(3)"
+            )
         client.command("DELETE FROM ops.schema_migrations WHERE name >= '0019'")
 
         for _ in range(2):  # again where the first try died before it was written down
-            assert migrate(client, own) == ["0019_plain_map_keys", "0020_by_week"]
+            assert migrate(client, own) == ["0019_plain_map_keys", "0020_by_week", "0021_charges_by_hour_of_account"]
             client.command("DELETE FROM ops.schema_migrations WHERE name >= '0019'")
         assert client.query(f"SELECT labels, toTypeName(labels) FROM {hours}").result_rows == [({"team": "a"}, "Map(String, String)")]
         assert client.query(f"SELECT count(), max(charge_date), uniqExact(_partition_id) FROM {days} FINAL").result_rows == [
             (30, date(2026, 1, 31), 5)
         ]
         assert client.query(f"SELECT toDate(ended_at), _partition_id FROM {lives} FINAL").result_rows == [(date(2026, 1, 3), "20251229")]
-        assert client.query("SELECT name FROM system.tables WHERE endsWith(name, '_by_week')").result_rows == []
-        for table in (hours, days, lives):
+        assert client.query("SELECT name FROM system.tables WHERE match(name, '_by_(week|hour)$')").result_rows == []
+        assert client.query(f"SELECT groupArray(sku_id), any(_version) FROM {charges}").result_rows == [(["0", "2"], 2)]
+        assert client.query("SELECT sorting_key FROM system.tables WHERE name = 'charges_hourly_versions'").result_rows == [
+            ("toDate(hour_at), account_id, hour_at, sku_id, project_id, resource_id, region, charge_type, price_id",)
+        ]
+        for table in (hours, days, lives, charges):
             client.command(f"DROP TABLE {table}")
         migrate(client, own)
 

@@ -16,7 +16,7 @@ select
     region,
     sku_id,
     any(parts.service) as service,
-    toDate(hour_at) as charge_date,
+    charge_date,
     charge_type,
     price_id,
     any(parts.currency_code) as currency_code,
@@ -24,6 +24,43 @@ select
     any(parts.unit) as unit,
     sum(parts.list_amount_unrounded) as list_amount_unrounded,
     sum(parts.amount_unrounded) as amount_unrounded
-from {{ ref('int_rated_hourly') }} as parts
-where reason_code = ''
+from (
+    select
+        account_id,
+        project_id,
+        resource_id,
+        region,
+        sku_id,
+        service,
+        toDate(hour_at) as charge_date,
+        charge_type,
+        price_id,
+        currency_code,
+        quantity,
+        unit,
+        list_amount_unrounded,
+        amount_unrounded
+    from {{ ref('int_rated_hourly') }}
+    where reason_code = ''
+
+    union all
+
+    select
+        account_id,
+        project_id,
+        resource_id,
+        region,
+        sku_id,
+        service,
+        charge_date,
+        charge_type,
+        price_id,
+        currency_code,
+        quantity,
+        unit,
+        list_amount_unrounded,
+        amount_unrounded
+    from {{ ref('int_kept_charges') }}
+    where reason_code = ''
+) as parts
 group by account_id, project_id, resource_id, region, sku_id, charge_date, charge_type, price_id

@@ -4,9 +4,9 @@
 {{ config(
     materialized='keyed',
     key=['hour_at', 'account_id', 'sku_id', 'project_id', 'resource_id', 'region', 'charge_type', 'price_id'],
-    order_by=['toDate(hour_at)', 'account_id', 'sku_id', 'hour_at', 'project_id', 'resource_id', 'region', 'charge_type', 'price_id'],
+    order_by=['toDate(hour_at)', 'account_id', 'hour_at', 'sku_id', 'project_id', 'resource_id', 'region', 'charge_type', 'price_id'],
     partition_by='toYYYYMM(hour_at)',
-    window="(toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})",
+    window="{{ to_rate('account_id', 'sku_id', 'hour_at') }}",
     touched="{{ ref('int_touched_days') }}"
 ) }}
 -- depends_on: {{ ref('int_touched_days') }}

@@ -12,13 +12,22 @@
 select
     account_id,
     sku_id,
-    toDate(hour_at) as charge_date,
+    charge_date,
     charge_type,
     price_id,
     any(parts.currency_code) as currency_code,
     any(parts.unit) as unit,
     sum(parts.quantity) as quantity,
     sum(parts.amount_unrounded) as amount_unrounded
-from {{ ref('int_rated_hourly') }} as parts
-where reason_code = ''
+from (
+    select account_id, sku_id, toDate(hour_at) as charge_date, charge_type, price_id, currency_code, unit, quantity, amount_unrounded
+    from {{ ref('int_rated_hourly') }}
+    where reason_code = ''
+
+    union all
+
+    select account_id, sku_id, charge_date, charge_type, price_id, currency_code, unit, quantity, amount_unrounded
+    from {{ ref('int_kept_charges') }}
+    where reason_code = ''
+) as parts
 group by account_id, sku_id, charge_date, charge_type, price_id

@@ -17,7 +17,7 @@ select
     {{ no_sums }} as day_sums,
     {{ no_sums }} as line_sums
 from {{ ref('consumption_hourly') }}
-where {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+where {{ hours_in_scope('account_id', 'sku_id', 'hour_at') }}
 
 union all
 
@@ -28,7 +28,7 @@ select
     {{ fingerprints(day, ['quantity', 'list_amount_unrounded', 'amount_unrounded']) }} as day_sums,
     {{ no_sums }} as line_sums
 from (select *, toDate(hour_at) as charge_date from {{ ref('charges_hourly') }})
-where {{ in_scope('account_id', 'sku_id', 'charge_date') }}
+where {{ hours_in_scope('account_id', 'sku_id', 'hour_at') }}
 
 union all
 
@@ -40,7 +40,7 @@ select
     {{ no_sums }} as day_sums,
     {{ no_sums }} as line_sums
 from {{ ref('int_unrated_hourly') }}
-where {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+where {{ hours_in_scope('account_id', 'sku_id', 'hour_at') }}
 
 union all
 
@@ -64,3 +64,40 @@ select
     {{ fingerprints(line, ['quantity', 'amount_unrounded']) }} as line_sums
 from {{ ref('int_charged_daily') }}
 where {{ in_scope('account_id', 'sku_id', 'charge_date') }}
+
+union all
+
+-- Where all hours are read, none is counted as kept.
+select
+    'int_kept_charges' as relation,
+    count() as row_count,
+    row_count as key_count,
+    {{ no_sums }} as hour_sums,
+    {{ fingerprints(day, ['quantity', 'list_amount_unrounded', 'amount_unrounded']) }} as day_sums,
+    {{ no_sums }} as line_sums
+from {{ ref('int_kept_charges') }}
+where {{ '0' if checks_everything() else "reason_code = ''" }}
+
+union all
+
+select
+    'kept_days' as relation,
+    count() as row_count,
+    row_count as key_count,
+    {{ no_sums }} as hour_sums,
+    {{ fingerprints(day, ['quantity', 'list_amount_unrounded', 'amount_unrounded']) }} as day_sums,
+    {{ no_sums }} as line_sums
+from {{ ref('int_kept_charges') }}
+where reason_code = '' and {{ is_sampled('account_id', 'sku_id', 'charge_date') }}
+
+union all
+
+select
+    'kept_hours' as relation,
+    count() as row_count,
+    row_count as key_count,
+    {{ no_sums }} as hour_sums,
+    {{ fingerprints(day, ['quantity', 'list_amount_unrounded', 'amount_unrounded']) }} as day_sums,
+    {{ no_sums }} as line_sums
+from (select *, toDate(hour_at) as charge_date from {{ ref('charges_hourly') }})
+where {{ is_sampled('account_id', 'sku_id', 'charge_date') }} and not {{ of_open_hours('account_id', 'sku_id', 'hour_at') }}

@@ -9,11 +9,16 @@
 ) }}
 -- depends_on: {{ ref('int_touched_days') }}
 
-select
-    account_id,
-    sku_id,
-    toDate(hour_at) as charge_date,
-    sum(parts.quantity) as quantity
-from {{ ref('int_split_hourly') }} as parts
-where charge_type = 'usage'
+select account_id, sku_id, charge_date, sum(parts.quantity) as quantity
+from (
+    select account_id, sku_id, toDate(hour_at) as charge_date, quantity
+    from {{ ref('int_split_hourly') }}
+    where charge_type = 'usage'
+
+    union all
+
+    select account_id, sku_id, charge_date, quantity
+    from {{ ref('int_kept_charges') }}
+    where charge_type = 'usage'
+) as parts
 group by account_id, sku_id, charge_date

@@ -28,7 +28,8 @@ before as (
     group by account_id, sku_id, toYYYYMM(charge_date)
 ),
 
--- What the running total starts from: the quantity before a set's first touched day, and the days between touched ones.
+-- What the running total starts from: the quantity before a set's first touched day and before its first touched hour, and
+-- the days between touched ones.
 carried as (
     select
         days.account_id as account_id,
@@ -39,6 +40,12 @@ carried as (
     from (
         select account_id, sku_id, month, month - 1 as charge_date, quantity
         from before
+
+        union all
+
+        select account_id, sku_id, toStartOfMonth(kept.charge_date) as month, kept.charge_date - 1 as charge_date, quantity
+        from {{ ref('int_kept_charges') }} as kept
+        where charge_type = 'usage'
 
         union all
 

@@ -155,5 +155,5 @@ select
     quantity
 from consumption
 where
-    (toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})
+    {{ to_rate('account_id', 'sku_id', 'hour_at') }}
     and (account_id, sku_id, hour_at) not in (select account_id, sku_id, hour_at from committed)

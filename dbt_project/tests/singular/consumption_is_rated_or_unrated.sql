@@ -8,19 +8,19 @@
 with consumed as (
     select account_id, sku_id, hour_at, quantity
     from {{ ref('consumption_hourly') }}
-    where {{ differ }} and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+    where {{ differ }} and {{ hours_in_scope('account_id', 'sku_id', 'hour_at') }}
 ),
 
 shown as (
     select account_id, sku_id, hour_at, quantity
     from {{ ref('charges_hourly') }}
-    where charge_type in ('usage', 'commitment') and {{ differ }} and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+    where charge_type in ('usage', 'commitment') and {{ differ }} and {{ hours_in_scope('account_id', 'sku_id', 'hour_at') }}
 
     union all
 
     select account_id, sku_id, hour_at, quantity
     from {{ ref('int_unrated_hourly') }}
-    where {{ differ }} and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+    where {{ differ }} and {{ hours_in_scope('account_id', 'sku_id', 'hour_at') }}
 ),
 
 both as (

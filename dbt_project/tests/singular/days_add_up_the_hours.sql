@@ -1,13 +1,24 @@
--- charges_daily is charges_hourly by day, to the last digit.
+-- charges_daily is charges_hourly by day, to the last digit: the hours that were rated, and the kept ones before them.
 {%- set differ %}
-({{ fingerprint_of('charges_hourly', 'day_sums') }} != {{ fingerprint_of('charges_daily', 'day_sums') }})
+(
+    {{ fingerprint_of('charges_hourly', 'day_sums') }} + {{ fingerprint_of('int_kept_charges', 'day_sums') }}
+    != {{ fingerprint_of('charges_daily', 'day_sums') }}
+)
 {%- endset %}
 with hours as (
     select
         account_id, project_id, resource_id, region, sku_id, toDate(hour_at) as charge_date, charge_type, price_id,
         quantity, list_amount_unrounded, amount_unrounded
     from {{ ref('charges_hourly') }}
-    where {{ differ }} and {{ in_scope('account_id', 'sku_id', 'toDate(hour_at)') }}
+    where {{ differ }} and {{ hours_in_scope('account_id', 'sku_id', 'hour_at') }}
+
+    union all
+
+    select
+        account_id, project_id, resource_id, region, sku_id, charge_date, charge_type, price_id,
+        quantity, list_amount_unrounded, amount_unrounded
+    from {{ ref('int_kept_charges') }}
+    where {{ differ }} and reason_code = '' and {{ '0' if checks_everything() else '1' }}
 ),
 
 days as (

@@ -91,10 +91,24 @@ class Stage:
 
     def tick(self, as_of: int | None, *, is_rebuild: bool = False, scope: dbt.Scope = "touched") -> None:
         """One tick to as-of (milliseconds): models and all their tests. Fails with what failed."""
+        tick = self._begin(as_of, is_rebuild=is_rebuild)
+        results = dbt.build(self.settings, scope=scope)
+        checks = {name for name in dbt.manifest(self.settings)["nodes"] if name.startswith("test.")}
+        assert checks <= {result.unique_id for result in results}, "a tick left out checks"
+        bad = [result for result in results if result.status not in ("success", "pass", "no-op")]
+        assert not bad, "\n".join(f"{result.unique_id}: {result.status}: {result.message}" for result in bad)
+        ticks.commit(self.client, self.settings, tick)
+
+    def fail(self, as_of: int | None, *, last_model: str) -> None:
+        """The attempt of a tick that dies after a model and what that stands on: nothing is checked or committed."""
+        self._begin(as_of)
+        dbt.build(self.settings, select=[f"+{last_model}"])
+
+    def _begin(self, as_of: int | None, *, is_rebuild: bool = False) -> ticks.Tick:
         revision = reached(self.control)
         publish(self.control, self.client, self.settings)
         span = {"rebuild_from": ticks.EPOCH, "rebuild_to": ticks.FOREVER} if is_rebuild else {}
-        tick = ticks.begin(
+        return ticks.begin(
             self.client,
             self.settings,
             as_of=None if as_of is None else instant(as_of),
@@ -102,12 +116,6 @@ class Stage:
             control_revision=revision,
             **span,
         )
-        results = dbt.build(self.settings, scope=scope)
-        checks = {name for name in dbt.manifest(self.settings)["nodes"] if name.startswith("test.")}
-        assert checks <= {result.unique_id for result in results}, "a tick left out checks"
-        bad = [result for result in results if result.status not in ("success", "pass", "no-op")]
-        assert not bad, "\n".join(f"{result.unique_id}: {result.status}: {result.message}" for result in bad)
-        ticks.commit(self.client, self.settings, tick)
 
     def close(self, period: str, as_of: int) -> None:
         """Issue a month's drafts."""

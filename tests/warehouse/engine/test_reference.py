@@ -6,6 +6,7 @@ days, much of which comes late (tests/generators).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,19 +14,24 @@ from clickhouse_connect.driver.client import Client
 
 from tests.generators.lateness import late_stories
 from tests.generators.stories import Story, merge, play
-from tests.generators.timeline import ONE_MONTH
+from tests.generators.timeline import ONE_DAY, ONE_MONTH
 from tests.generators.worlds import random_stories
 from tests.reference import Result
 from tests.warehouse.engine.stage import TABLES, Stage, difference, expected, open_stage
 from warehouse.settings import Settings
 
 
-def check_story(stage: Stage, story: Story) -> Result:
-    """Compare every table after every step; what the reference model has at the end."""
+def check_story(stage: Stage, story: Story, *, fails_before: Mapping[int, str] | None = None) -> Result:
+    """Compare every table after every step; what the reference model has at the end.
+
+    `fails_before`: steps of which a first attempt gets no further than a model.
+    """
     steps = play(story)
     for number, played in enumerate(steps):
         stage.apply(played.step.catalog)
         stage.load(played.step.batches)
+        if fails_before and number in fails_before:
+            stage.fail(played.step.as_of, last_model=fails_before[number])
         stage.tick(played.step.as_of)
         for period in played.step.closes:
             stage.close(period, played.step.as_of)
@@ -49,3 +55,14 @@ def test_three_months_of_many_stories_equal_the_reference(settings: Settings, cl
 def test_a_month_end_of_many_stories_equals_the_reference(settings: Settings, client: Client, tmp_path: Path) -> None:
     with open_stage(settings, client, tmp_path) as stage:
         check_story(stage, merge(random_stories(60, first_seed=10_000, timeline=ONE_MONTH)))
+
+
+def test_a_day_of_many_ticks_of_which_some_fail_equals_the_reference(settings: Settings, client: Client, tmp_path: Path) -> None:
+    # Late stories have mostly consumption of the day's first hours that comes in all the others.
+    story = merge([*random_stories(15, first_seed=20_000, timeline=ONE_DAY), *late_stories(20, timeline=ONE_DAY)])
+    with open_stage(settings, client, tmp_path) as stage:
+        result = check_story(stage, story, fails_before={3: "charges_hourly", 5: "charges_daily"})
+        stage.tick(story.steps[-1].as_of, is_rebuild=True, scope="all")
+        for table in TABLES:
+            found = difference(stage.read(table), expected(result, table))
+            assert not found, f"rebuild, {table}: {found}"
