@@ -11,33 +11,42 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The hours that a tick rates: of days that are rated whole all of them. #}
-{% macro to_rate(account_id, sku_id, hour_at) -%}
+{# The hours that a tick rates: of days that are rated whole all of them. Hours are the same for all sets of an account, so
+   that only few are asked for, and one large set is all that is built. #}
+{% macro to_rate(account_id, sku_id, hour_at, whole_days='empty(hours)') -%}
     (
-        (toDate({{ hour_at }}), {{ account_id }}, {{ sku_id }}) in (
-            select charge_date, account_id, sku_id from {{ ref('int_touched_days') }} where empty(hours)
+        (toDate({{ hour_at }}), {{ account_id }}, {{ sku_id }}) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})
+        and (
+            {{ of_open_hours(account_id, hour_at) }}
+            or (toDate({{ hour_at }}), {{ account_id }}, {{ sku_id }}) in (
+                select charge_date, account_id, sku_id from {{ ref('int_touched_days') }} where {{ whole_days }}
+            )
         )
-        or {{ of_open_hours(account_id, sku_id, hour_at) }}
     )
 {%- endmacro %}
 
-{# The same of days that are rated in part. #}
-{% macro of_open_hours(account_id, sku_id, hour_at) -%}
-    (toDate({{ hour_at }}), {{ account_id }}, {{ sku_id }}, {{ hour_at }}) in (
-        select charge_date, account_id, sku_id, arrayJoin(hours) from {{ ref('int_touched_days') }}
+{# The hours to rate of accounts that have days which are rated in part. #}
+{% macro of_open_hours(account_id, hour_at) -%}
+    (toDate({{ hour_at }}), {{ account_id }}, {{ hour_at }}) in (
+        select charge_date, account_id, arrayJoin(any(hours))
+        from {{ ref('int_touched_days') }}
+        where notEmpty(hours)
+        group by charge_date, account_id
     )
 {%- endmacro %}
 
-{# Days of which a check reads the kept hours: a share of those that are rated in part. #}
-{% macro is_sampled(account_id, sku_id, charge_date) -%}
-    ({{ charge_date }}, {{ account_id }}, {{ sku_id }}) in (
-        select charge_date, account_id, sku_id from {{ ref('int_touched_days') }} where is_sampled
-    )
-{%- endmacro %}
-
+{# The hours that checks look at: those that were rated, and all hours of a share of the days that keep some, so that what
+   is kept is held against its hours, of other accounts in each tick. #}
 {% macro hours_in_scope(account_id, sku_id, hour_at) -%}
     {%- if checks_everything() -%} 1
-    {%- else -%} {{ to_rate(account_id, sku_id, hour_at) }}
+    {%- else -%} {{ to_rate(account_id, sku_id, hour_at, whole_days='empty(hours) or is_sampled') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Accounts of which checks take what is kept, in place of the hours that it is of. #}
+{% macro is_kept(account_id) -%}
+    {%- if checks_everything() -%} 0
+    {%- else -%} {{ account_id }} not in (select account_id from {{ ref('int_touched_days') }} where is_sampled)
     {%- endif -%}
 {%- endmacro %}
 

@@ -67,7 +67,7 @@ where {{ in_scope('account_id', 'sku_id', 'charge_date') }}
 
 union all
 
--- Where all hours are read, none is counted as kept.
+-- Of days of which all hours are read, nothing is counted as kept.
 select
     'int_kept_charges' as relation,
     count() as row_count,
@@ -76,28 +76,4 @@ select
     {{ fingerprints(day, ['quantity', 'list_amount_unrounded', 'amount_unrounded']) }} as day_sums,
     {{ no_sums }} as line_sums
 from {{ ref('int_kept_charges') }}
-where {{ '0' if checks_everything() else "reason_code = ''" }}
-
-union all
-
-select
-    'kept_days' as relation,
-    count() as row_count,
-    row_count as key_count,
-    {{ no_sums }} as hour_sums,
-    {{ fingerprints(day, ['quantity', 'list_amount_unrounded', 'amount_unrounded']) }} as day_sums,
-    {{ no_sums }} as line_sums
-from {{ ref('int_kept_charges') }}
-where reason_code = '' and {{ is_sampled('account_id', 'sku_id', 'charge_date') }}
-
-union all
-
-select
-    'kept_hours' as relation,
-    count() as row_count,
-    row_count as key_count,
-    {{ no_sums }} as hour_sums,
-    {{ fingerprints(day, ['quantity', 'list_amount_unrounded', 'amount_unrounded']) }} as day_sums,
-    {{ no_sums }} as line_sums
-from (select *, toDate(hour_at) as charge_date from {{ ref('charges_hourly') }})
-where {{ is_sampled('account_id', 'sku_id', 'charge_date') }} and not {{ of_open_hours('account_id', 'sku_id', 'hour_at') }}
+where reason_code = '' and {{ is_kept('account_id') }}

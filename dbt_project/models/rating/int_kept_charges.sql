@@ -8,9 +8,14 @@
 {% set days = existing('rating', 'charges_daily_versions') -%}
 {% set hours = existing('rating', 'charges_hourly_versions') -%}
 {% set unrated = existing('rating', 'int_unrated_hourly_versions') -%}
+
 {% set partly_rated = "select charge_date, account_id, sku_id from " ~ ref('int_touched_days') ~ " where notEmpty(hours)" -%}
 
-{% if days and hours and unrated %}
+{#- In a day's first hour nothing of it is stored; then no set of what is touched is built. #}
+{% if days and hours and unrated and run_query(
+    "select 1 from (select charge_date from " ~ days ~ " final union all select toDate(hour_at) as charge_date from " ~ unrated ~ " final)"
+    ~ " where charge_date in (select distinct charge_date from " ~ ref('int_touched_days') ~ " where notEmpty(hours)) limit 1"
+) | length %}
 select
     account_id,
     project_id,
@@ -64,7 +69,7 @@ from (
         -list_amount_unrounded as list_amount_unrounded,
         -amount_unrounded as amount_unrounded
     from {{ hours }} final
-    where {{ of_open_hours('account_id', 'sku_id', 'hour_at') }}
+    where {{ of_open_hours('account_id', 'hour_at') }} and (toDate(hour_at), account_id, sku_id) in ({{ partly_rated }})
 ) as parts
 group by account_id, project_id, resource_id, region, sku_id, charge_date, charge_type, price_id
 having quantity != 0 or list_amount_unrounded != 0 or amount_unrounded != 0
@@ -88,7 +93,7 @@ select
     toDecimal256(0, 32) as amount_unrounded,
     reason_code
 from {{ unrated }} as hours final
-where (toDate(hour_at), account_id, sku_id) in ({{ partly_rated }}) and not {{ of_open_hours('account_id', 'sku_id', 'hour_at') }}
+where (toDate(hour_at), account_id, sku_id) in ({{ partly_rated }}) and not {{ of_open_hours('account_id', 'hour_at') }}
 group by account_id, project_id, resource_id, region, sku_id, charge_date, reason_code
 {% else %}
 select

@@ -3,7 +3,7 @@
 -- from that hour on, so the hours before it keep their charges (int_kept_charges): a tick costs the hours that it changes,
 -- however long the day is. Rated whole are all later days, those that something else than consumption has reached, what has a
 -- commitment, and everything after a failed attempt, which may have replaced some tables of charges and others not.
--- is_sampled: of these days the kept hours are read once more by a check, of other accounts in each tick.
+-- is_sampled: of these days checks read all hours.
 -- Grain: one row per account_id, sku_id, charge_date.
 {{ config(materialized='table', engine='MergeTree()', order_by='(account_id, sku_id, charge_date)') }}
 
@@ -103,7 +103,7 @@ select
     month,
     charge_date,
     hours,
-    -- At most some twenty thousand, one account after the other.
+    -- At most some twenty thousand sets, another share of the accounts in each tick.
     1 + intDiv(count() over (), 20000) as shares,
-    notEmpty(hours) and cityHash64(account_id) % shares = {{ tick('tick_id') }} % shares as is_sampled
+    cityHash64(account_id) % shares = {{ tick('tick_id') }} % shares as is_sampled
 from hours

@@ -18,7 +18,7 @@ with hours as (
         account_id, project_id, resource_id, region, sku_id, charge_date, charge_type, price_id,
         quantity, list_amount_unrounded, amount_unrounded
     from {{ ref('int_kept_charges') }}
-    where {{ differ }} and reason_code = '' and {{ '0' if checks_everything() else '1' }}
+    where {{ differ }} and reason_code = '' and {{ is_kept('account_id') }}
 ),
 
 days as (
