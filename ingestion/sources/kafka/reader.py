@@ -26,7 +26,7 @@ SILENCE_SECONDS = 30.0  # without a message or an end; librdkafka connects anew 
 _POLL_SECONDS = 0.1
 _POLL_MESSAGES = 10_000
 # Of one batch, in memory, whatever the number of messages.
-BATCH_BYTES = 192 << 20
+BATCH_BYTES = 448 << 20
 # A topic that never ends is left for the next run after so many messages, once everything is read that was there at the start.
 # Some minutes of loading: a run has to come to its tables too.
 _MESSAGES_OF_A_RUN = 20_000_000
