@@ -13,8 +13,12 @@
 
 {#- In a day's first hour nothing of it is stored; then no set of what is touched is built. #}
 {% if days and hours and unrated and run_query(
-    "select 1 from (select charge_date from " ~ days ~ " final union all select toDate(hour_at) as charge_date from " ~ unrated ~ " final)"
-    ~ " where charge_date in (select distinct charge_date from " ~ ref('int_touched_days') ~ " where notEmpty(hours)) limit 1"
+    "select 1 from ("
+    ~ "select charge_date, account_id from " ~ days ~ " final"
+    ~ " union all select toDate(hour_at) as charge_date, account_id from " ~ unrated ~ " final"
+    ~ ") where (charge_date, account_id) in ("
+    ~ "select distinct charge_date, account_id from " ~ ref('int_touched_days') ~ " where notEmpty(hours)"
+    ~ ") limit 1"
 ) | length %}
 select
     account_id,
