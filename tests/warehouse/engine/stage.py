@@ -102,7 +102,8 @@ class Stage:
     def fail(self, as_of: int | None, *, last_model: str) -> None:
         """The attempt of a tick that dies after a model and what that stands on: nothing is checked or committed."""
         self._begin(as_of)
-        dbt.build(self.settings, select=[f"+{last_model}"])
+        results = dbt.build(self.settings, select=[f"+{last_model}"])
+        assert f"model.meterhouse.{last_model}" in {result.unique_id for result in results if result.status == "success"}
 
     def _begin(self, as_of: int | None, *, is_rebuild: bool = False) -> ticks.Tick:
         revision = reached(self.control)

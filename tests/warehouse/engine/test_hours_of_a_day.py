@@ -56,11 +56,15 @@ def apply(stage: Stage, catalog: dict[str, list[str]]) -> None:
     apply_folder(stage.control, stage.client, stage.settings, folder)
 
 
-def hours_rated(stage: Stage, events: Sequence[dict[str, object]], as_of: str) -> dict[tuple[str, str], list[int]]:
-    """Bill the events to as-of; the hours that it rated, by account and SKU."""
-    path = stage.folder / f"{as_of[11:13]}.jsonl"
+def load(stage: Stage, name: str, events: Sequence[dict[str, object]]) -> None:
+    path = stage.folder / f"{name}.jsonl"
     path.write_text("".join(f"{json.dumps(event)}\n" for event in events))
     load_file(stage.client, stage.settings, path)
+
+
+def hours_rated(stage: Stage, events: Sequence[dict[str, object]], as_of: str) -> dict[tuple[str, str], list[int]]:
+    """Bill the events to as-of; the hours that it rated, by account and SKU."""
+    load(stage, as_of[11:13], events)
     stage.tick(parse_instant(as_of))
     rated = f"{stage.settings.database('rating')}.int_rated_hourly"
     found = stage.client.query(
@@ -93,10 +97,7 @@ def test_a_tick_rates_the_hours_from_the_first_that_changed_on(settings: Setting
         assert third == {("repriced", "net"): [2, 4, 6, 8, 10], ("steady", "disk"): [10]}
 
         # After an attempt that got no further than the hours, nobody knows what a day kept.
-        late = [usage("steady", 7, 2), usage("repriced", 11)]
-        path = tmp_path / "late.jsonl"
-        path.write_text("".join(f"{json.dumps(event)}\n" for event in late))
-        load_file(client, settings, path)
+        load(stage, "late", [usage("steady", 7, 2), usage("repriced", 11)])
         stage.fail(parse_instant("2026-01-20T12:00:00Z"), last_model="charges_hourly")
         fourth = hours_rated(stage, [usage("other", 12)], "2026-01-20T13:00:00Z")
         assert fourth == {("steady", "net"): [2, 4, 6, 7, 8, 9], ("repriced", "net"): [2, 4, 6, 8, 10, 11], ("other", "net"): [9, 12]}
