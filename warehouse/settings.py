@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr = SecretStr("")
     kafka_properties: Path | None = Field(default=None, description="File of further librdkafka properties, name=value a line.")
-    kafka_batch_messages: int = Field(default=1_000_000, ge=1, description="Of one batch; more cost memory, fewer cost commits.")
+    kafka_batch_messages: int = Field(default=2_000_000, ge=1, description="Of one batch; more cost memory, fewer cost commits.")
     api_host: str = Field(default="127.0.0.1", description="Address that the HTTP doors listen on.")
     api_port: int | None = Field(default=None, ge=1, le=65_535, description="Their port; a free one where not set.")
     api_requests_a_minute: int = Field(default=600, ge=1, description="Of one API key, but for events; beyond it 429.")

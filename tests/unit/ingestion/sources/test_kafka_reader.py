@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaError, Message, TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingestion.sources.kafka import reader
 from ingestion.sources.kafka.configuration import configuration, topics
@@ -81,6 +84,38 @@ def test_the_last_message_is_read_again_and_counts_only_once() -> None:
     batches, errors = read([message(1), message(2), failure(END)], starts=[start(2, last=known)])
     assert [(item.start, item.end, item.message_count) for item in batches[0].ranges] == [(2, 3, 1)]
     assert errors == []
+
+
+@given(
+    # Of two partitions, the offsets that hold a message, and where their messages are cut and mixed.
+    held=st.lists(st.sets(st.integers(0, 40), max_size=30), min_size=2, max_size=2),
+    order=st.randoms(use_true_random=False),
+    poll_size=st.integers(1, 12),
+    most=st.integers(1, 30),
+)
+def test_however_messages_come_each_is_one_line_and_each_gap_is_counted(
+    held: list[set[int]], order: random.Random, poll_size: int, most: int
+) -> None:
+    waiting = {partition: [message(offset, partition=partition, value=b"%d:%d" % (partition, offset)) for offset in sorted(offsets)]
+               for partition, offsets in enumerate(held)}  # fmt: skip
+    mixed: list[Message] = []
+    while any(waiting.values()):
+        partition = order.choice([partition for partition, rest in waiting.items() if rest])
+        count = order.randint(1, len(waiting[partition]))
+        mixed += waiting[partition][:count]
+        del waiting[partition][:count]
+    polls = [mixed[at : at + poll_size] for at in range(0, len(mixed), poll_size)]
+    batches, errors = read(*polls, [failure(END), failure(END, partition=1)], starts=[start(), start(partition=1)], most=most)
+
+    lines = b"".join(piece for batch in batches for piece in batch.pieces).split()
+    assert errors == []
+    assert lines == [item.value() for item in mixed]
+    for partition, offsets in enumerate(held):
+        ranges = [found for batch in batches for found in batch.ranges if found.partition.number == partition]
+        assert [found.start for found in ranges[1:]] == [found.end for found in ranges[:-1]]
+        assert sum(found.message_count for found in ranges) == len(offsets)
+        missing = {offset for found in ranges for gap in found.missing for offset in range(*gap)}
+        assert missing == set(range(max(offsets, default=-1) + 1)) - offsets
 
 
 def test_a_last_message_that_was_compacted_away_proves_nothing() -> None:
