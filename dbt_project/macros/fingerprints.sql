@@ -13,6 +13,26 @@
     cityHash64({{ columns }}), xxh3({{ columns }})
 {%- endmacro %}
 
+{# Whether a row has one of the keys of a relation. Hashes decide, in half the time that texts take. But a table finds its
+   granules by texts: they are asked for as well, but where a crowd of them shares its first column all of that is read.
+     key      expressions of the row that asks, in the order of its table; the first of few values, as a day
+     its_key  the same of the relation, if they have other names there; of the same types, or nothing is found
+     where    condition on the relation #}
+{% macro is_among(key, relation, its_key=none, where='1') -%}
+    {%- set its_key = its_key or key -%}
+    {%- set crowd = env_var('METERHOUSE_DBT_CROWD', '100000') if execute else 100000 -%} {#- of tests, which have no crowds #}
+    {%- set crowded = 'select ' ~ its_key[0] ~ ' from ' ~ relation ~ ' where ' ~ where ~ ' group by ' ~ its_key[0] ~ ' having count() > ' ~ crowd -%}
+    (
+        (
+            {{ key[0] }} in ({{ crowded }})
+            or ({{ key | join(', ') }}) in (
+                select {{ its_key | join(', ') }} from {{ relation }} where ({{ where }}) and {{ its_key[0] }} not in ({{ crowded }})
+            )
+        )
+        and ({{ key_hash(key | join(', ')) }}) in (select {{ key_hash(its_key | join(', ')) }} from {{ relation }} where {{ where }})
+    )
+{%- endmacro %}
+
 {# The fingerprints of several values. #}
 {% macro fingerprints(key, values) -%}
     [{% for value in values %}{{ fingerprint(key, value) }}{{ ', ' if not loop.last }}{% endfor %}]

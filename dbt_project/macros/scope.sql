@@ -6,21 +6,31 @@
 
 {% macro in_scope(account_id, sku_id, charge_date) -%}
     {%- if checks_everything() -%} 1
-    {%- else -%}
-    ({{ charge_date }}, {{ account_id }}, {{ sku_id }}) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})
+    {%- else -%} {{ of_touched_days(account_id, sku_id, charge_date) }}
     {%- endif -%}
+{%- endmacro %}
+
+{% macro of_touched_days(account_id, sku_id, charge_date, where='1') -%}
+    {{ is_among([charge_date, account_id, sku_id], ref('int_touched_days'), its_key=['charge_date', 'account_id', 'sku_id'], where=where) }}
+{%- endmacro %}
+
+{% macro of_touched_windows(account_id, resource_id, hour_at) -%}
+    {{ is_among(
+        ['toDate(' ~ hour_at ~ ')', account_id, hour_at, resource_id],
+        ref('int_touched_windows'), its_key=['toDate(hour_at)', 'account_id', 'hour_at', 'resource_id']
+    ) }}
 {%- endmacro %}
 
 {# The hours that a tick rates: of days that are rated whole all of them. Hours are the same for all sets of an account, so
    that only few are asked for, and one large set is all that is built. #}
 {% macro to_rate(account_id, sku_id, hour_at, whole_days='empty(hours)') -%}
     (
-        (toDate({{ hour_at }}), {{ account_id }}, {{ sku_id }}) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})
+        ({{ key_hash('toDate(' ~ hour_at ~ '), ' ~ account_id ~ ', ' ~ sku_id) }}) in (
+            select {{ key_hash('charge_date, account_id, sku_id') }} from {{ ref('int_touched_days') }}
+        )
         and (
             {{ of_open_hours(account_id, hour_at) }}
-            or (toDate({{ hour_at }}), {{ account_id }}, {{ sku_id }}) in (
-                select charge_date, account_id, sku_id from {{ ref('int_touched_days') }} where {{ whole_days }}
-            )
+            or {{ of_touched_days(account_id, sku_id, 'toDate(' ~ hour_at ~ ')', where=whole_days) }}
         )
     )
 {%- endmacro %}
@@ -52,17 +62,16 @@
 
 {% macro windows_in_scope(account_id, resource_id, hour_at) -%}
     {%- if checks_everything() -%} 1
-    {%- else -%}
-    (toDate({{ hour_at }}), {{ account_id }}, {{ hour_at }}, {{ resource_id }}) in (
-        select toDate(hour_at), account_id, hour_at, resource_id from {{ ref('int_touched_windows') }}
-    )
+    {%- else -%} {{ of_touched_windows(account_id, resource_id, hour_at) }}
     {%- endif -%}
 {%- endmacro %}
 
 {% macro months_in_scope(account_id, period) -%}
     {%- if checks_everything() -%} 1
     {%- else -%}
-    ({{ account_id }}, {{ period }}) in (select account_id, formatDateTime(month, '%Y-%m') from {{ ref('int_touched_days') }})
+    ({{ account_id }}, {{ period }}) in (
+        select account_id, formatDateTime(month, '%Y-%m') from (select distinct account_id, month from {{ ref('int_touched_days') }})
+    )
     {%- endif -%}
 {%- endmacro %}
 

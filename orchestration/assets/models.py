@@ -25,6 +25,7 @@ from orchestration import dbt
 from orchestration.dbt import Scope
 from orchestration.deployment import Deployment
 from orchestration.figures import sample_of
+from orchestration.quality.gate import QualityGate
 from orchestration.report import CheckOutcome, PipelineRun
 
 LAYERS_DOWNSTREAM_FIRST = ("finops", "invoicing", "rating", "metering", "staging", "ops")
@@ -84,9 +85,12 @@ def model_assets(manifest: Manifest) -> AssetsDefinition:
         context: AssetExecutionContext,
         config: ModelsConfig,
         run: ResourceParam[PipelineRun],
+        gate: ResourceParam[QualityGate],
     ) -> Iterator[MaterializeResult[Any] | AssetCheckResult]:
         select = [key.path[-1] for key in context.selected_asset_keys] if context.is_subset else []
         results = dbt.build(run.deployment.settings, scope=config.scope, select=select)
+        if not context.is_subset:  # the checks of the data run while Dagster notes down what was made
+            gate.begin(run.deployment.settings, scope=config.scope)
         yield from _events(context, run, manifest=manifest, results=results)
         run.report.is_built = not context.is_subset
 

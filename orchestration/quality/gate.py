@@ -36,14 +36,27 @@ class QualityGate:
     def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self._process = process
         self._log = log
+        self._begun: dict[str, Any] | None = None  # the request whose answer nobody has taken yet
+
+    def begin(self, settings: Settings, *, scope: Scope) -> None:
+        """Let the suite run from now on, beside whatever the caller does until it looks.
+
+        Raises:
+            ChecksError: the runner is gone.
+        """
+        if self._begun is not None:  # of a tick that failed before it looked
+            self._take()
+        self._send(_request(settings, scope))
 
     def look(self, settings: Settings, *, scope: Scope) -> list[CheckOutcome]:
-        """Run the suite.
+        """Run the suite, or wait for the end of the run that has begun.
 
         Raises:
             ChecksError: the runner or an expectation failed to do its work.
         """
-        answer = self._ask(_request(settings, scope))
+        if self._begun != _request(settings, scope):
+            self.begin(settings, scope=scope)
+        answer = self._take()
         found = {result["name"]: result for result in answer["results"]}
         outcomes = []
         for expectation in SUITE:
@@ -73,20 +86,28 @@ class QualityGate:
             self._process.kill()
             self._process.wait()
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
+    def _send(self, request: dict[str, Any]) -> None:
+        if self._process.stdin is None:
             raise ValueError("the runner was started without pipes")
         try:
-            stdin.write(json.dumps(request) + "\n")
-            stdin.flush()
-            line = stdout.readline()
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
         except BrokenPipeError:
-            line = ""
+            raise self._ended() from None
+        self._begun = request
+
+    def _take(self) -> dict[str, Any]:
+        if self._process.stdout is None:
+            raise ValueError("the runner was started without pipes")
+        self._begun = None
+        line = self._process.stdout.readline()
         if not line:
-            raise ChecksError(f"the process of the checks ended early; see {self._log}")
+            raise self._ended()
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _ended(self) -> ChecksError:
+        return ChecksError(f"the process of the checks ended early; see {self._log}")
 
 
 @contextmanager

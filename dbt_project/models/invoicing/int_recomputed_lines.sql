@@ -40,4 +40,4 @@ select
     amount_unrounded,
     {{ rounded_amount('amount_unrounded', minor_units('currency_code')) }} as amount
 from months
-where (account_id, sku_id, month) in (select account_id, sku_id, month from {{ ref('int_touched_days') }})
+where ({{ key_hash('account_id, sku_id, month') }}) in (select {{ key_hash('account_id, sku_id, month') }} from {{ ref('int_touched_days') }})

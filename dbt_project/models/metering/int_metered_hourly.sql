@@ -6,7 +6,7 @@
     key=['hour_at', 'account_id', 'resource_id', 'project_id', 'region', 'metric', 'sku_id', 'reason_code'],
     order_by=['toDate(hour_at)', 'account_id', 'hour_at', 'resource_id', 'project_id', 'region', 'metric', 'sku_id', 'reason_code'],
     partition_by='toYYYYMM(hour_at)',
-    window="(toDate(hour_at), account_id, hour_at, resource_id) in (select toDate(hour_at), account_id, hour_at, resource_id from {{ ref('int_touched_windows') }})",
+    window="{{ of_touched_windows('account_id', 'resource_id', 'hour_at') }}",
     touched="{{ ref('int_touched_windows') }}"
 ) }}
 
@@ -208,7 +208,9 @@ state_cells as (
         maxIf(hours.place, hours.is_running) as running_latest
     from life_hours as hours
     array join arrayZip(mapKeys(hours.metrics), mapValues(hours.metrics)) as pair
-    where (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from {{ ref('int_touched_windows') }})
+    where ({{ key_hash('hour_at, account_id, resource_id') }}) in (
+        select {{ key_hash('toDateTime(hour_at), account_id, resource_id') }} from {{ ref('int_touched_windows') }}
+    )
     group by hour_at, account_id, resource_id, project_id, region, metric
 ),
 

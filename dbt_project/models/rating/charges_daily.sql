@@ -4,7 +4,7 @@
     materialized='keyed',
     key=['charge_date', 'account_id', 'sku_id', 'project_id', 'resource_id', 'region', 'charge_type', 'price_id'],
     partition_by='toYYYYMM(charge_date)',
-    window="(charge_date, account_id, sku_id) in (select charge_date, account_id, sku_id from {{ ref('int_touched_days') }})",
+    window="{{ of_touched_days('account_id', 'sku_id', 'charge_date') }}",
     touched="{{ ref('int_touched_days') }}"
 ) }}
 -- depends_on: {{ ref('int_touched_days') }}

@@ -9,7 +9,7 @@
 {% set hours = existing('rating', 'charges_hourly_versions') -%}
 {% set unrated = existing('rating', 'int_unrated_hourly_versions') -%}
 
-{% set partly_rated = "select charge_date, account_id, sku_id from " ~ ref('int_touched_days') ~ " where notEmpty(hours)" -%}
+{% set partly_rated = 'notEmpty(hours)' -%}
 
 {#- In a day's first hour nothing of it is stored; then no set of what is touched is built. #}
 {% if days and hours and unrated and run_query(
@@ -53,7 +53,7 @@ from (
         list_amount_unrounded,
         amount_unrounded
     from {{ days }} final
-    where (charge_date, account_id, sku_id) in ({{ partly_rated }})
+    where {{ of_touched_days('account_id', 'sku_id', 'charge_date', where=partly_rated) }}
 
     union all
 
@@ -73,7 +73,7 @@ from (
         -list_amount_unrounded as list_amount_unrounded,
         -amount_unrounded as amount_unrounded
     from {{ hours }} final
-    where {{ of_open_hours('account_id', 'hour_at') }} and (toDate(hour_at), account_id, sku_id) in ({{ partly_rated }})
+    where {{ of_open_hours('account_id', 'hour_at') }} and {{ of_touched_days('account_id', 'sku_id', 'toDate(hour_at)', where=partly_rated) }}
 ) as parts
 group by account_id, project_id, resource_id, region, sku_id, charge_date, charge_type, price_id
 having quantity != 0 or list_amount_unrounded != 0 or amount_unrounded != 0
@@ -97,7 +97,7 @@ select
     toDecimal256(0, 32) as amount_unrounded,
     reason_code
 from {{ unrated }} as hours final
-where (toDate(hour_at), account_id, sku_id) in ({{ partly_rated }}) and not {{ of_open_hours('account_id', 'hour_at') }}
+where {{ of_touched_days('account_id', 'sku_id', 'toDate(hour_at)', where=partly_rated) }} and not {{ of_open_hours('account_id', 'hour_at') }}
 group by account_id, project_id, resource_id, region, sku_id, charge_date, reason_code
 {% else %}
 select

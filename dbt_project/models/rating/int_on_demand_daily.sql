@@ -4,7 +4,7 @@
     materialized='keyed',
     key=['account_id', 'sku_id', 'charge_date'],
     partition_by='toMonday(charge_date)',
-    window="(account_id, sku_id, charge_date) in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})",
+    window="{{ of_touched_days('account_id', 'sku_id', 'charge_date') }}",
     touched="{{ ref('int_touched_days') }}"
 ) }}
 -- depends_on: {{ ref('int_touched_days') }}

@@ -54,7 +54,9 @@ carried as (
         where
             account_id in (select account_id from {{ ref('int_touched_days') }})
             and charge_date >= (select min(charge_date) from {{ ref('int_touched_days') }})
-            and (account_id, sku_id, charge_date) not in (select account_id, sku_id, charge_date from {{ ref('int_touched_days') }})
+            and ({{ key_hash('account_id, sku_id, charge_date') }}) not in (
+                select {{ key_hash('account_id, sku_id, charge_date') }} from {{ ref('int_touched_days') }}
+            )
     ) as days
     inner join sets on days.account_id = sets.account_id and days.sku_id = sets.sku_id and days.month = sets.month
     group by account_id, sku_id, month

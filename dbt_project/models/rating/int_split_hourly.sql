@@ -156,4 +156,4 @@ select
 from consumption
 where
     {{ to_rate('account_id', 'sku_id', 'hour_at') }}
-    and (account_id, sku_id, hour_at) not in (select account_id, sku_id, hour_at from committed)
+    and ({{ key_hash('account_id, sku_id, hour_at') }}) not in (select {{ key_hash('account_id, sku_id, hour_at') }} from committed)
