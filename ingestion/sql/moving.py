@@ -163,7 +163,8 @@ def moves(stage: Stage, load: Sequence[Counted], *, now_milliseconds: int) -> li
         Move(
             table=f"{raw}.lifecycle_windows",
             statement="(batch_seq, source, resource_id, first_event_at, last_event_at)"
-            f" SELECT batch_seq, source, resource_id, min(event_at), max(event_at) FROM {changes} GROUP BY batch_seq, source, resource_id",
+            f" SELECT argMax(batch_seq, event_at), source, resource_id, min(event_at), max(event_at) FROM {changes}"
+            " GROUP BY source, resource_id",
             rows=None if lifecycle else 0,
         ),
         Move(
@@ -184,13 +185,17 @@ def moves(stage: Stage, load: Sequence[Counted], *, now_milliseconds: int) -> li
 
 
 def windows(stage: Stage, load: Sequence[Counted]) -> list[Move]:
-    """What writes which windows the usage touches; only once refused lines are struck out of it."""
+    """What writes which windows the usage touches; only once refused lines are struck out of it.
+
+    Batches of a load count at once, so a window is written once for all of them, under the batch of its last event: whoever
+    asks which batches have events beyond an instant finds it.
+    """
     return _with_rows(
         Move(
             table=f"{stage.settings.database('raw')}.usage_windows",
             statement="(batch_seq, hour_at, account_id, resource_id, last_event_at)"
-            f" SELECT batch_seq, toStartOfHour(event_at) AS hour_at, account_id, resource_id, max(event_at) FROM {stage.usage}"
-            " GROUP BY batch_seq, hour_at, account_id, resource_id",
+            " SELECT argMax(batch_seq, event_at), toStartOfHour(event_at) AS hour_at, account_id, resource_id, max(event_at)"
+            f" FROM {stage.usage} GROUP BY hour_at, account_id, resource_id",
             rows=None if _total(load, "usage") else 0,
         )
     )

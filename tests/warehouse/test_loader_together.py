@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ingestion.sources.together import together
 from orchestration.loading import load_paths
 from tests.warehouse.loader.deployments import Deployment, open_deployment, write_lines
 from tests.warehouse.loader.inventions import random_lines
-from tests.warehouse.loader.lines import usage
+from tests.warehouse.loader.lines import lifecycle, usage
 from warehouse.errors import InputError
 from warehouse.settings import Settings
 
@@ -66,6 +67,24 @@ def test_together_or_one_by_one_all_tables_are_the_same(deployment: Deployment, 
     assert deployment.contents() == one_by_one.contents()
     assert {row[5] for row in deployment.rows("ops.event_conflicts")} >= {single[0].batch_id, single[2].batch_id}
     assert deployment.stage_tables() == []
+
+
+def test_a_load_writes_each_window_once_under_the_batch_of_its_last_event(deployment: Deployment, tmp_path: Path) -> None:
+    def of(number: int, minute: int) -> list[str]:
+        at = f'"2026-01-15T10:{minute}:00Z"'
+        return [usage(id=f'"u{number}"', time=at), lifecycle(id=f'"l{number}"', time=at)]
+
+    lines = [of(1, 40), of(2, 20), of(3, 10)]
+    files = [write_lines(tmp_path / f"{number}.jsonl", own) for number, own in enumerate(lines)]
+    list(load_files(deployment.client, deployment.settings, files[:2]))
+    list(load_files(deployment.client, deployment.settings, files))
+
+    def at(minute: int) -> datetime:
+        return datetime(2026, 1, 15, 10, minute, tzinfo=UTC)
+
+    assert deployment.rows("raw.usage_windows", "batch_seq, last_event_at") == [(1, at(40)), (3, at(10))]
+    lives = deployment.rows("raw.lifecycle_windows", "batch_seq, first_event_at, last_event_at")
+    assert lives == [(1, at(20), at(40)), (3, at(10), at(10))]
 
 
 @pytest.mark.parametrize("damaged", [0, 2, 5])

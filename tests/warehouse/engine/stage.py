@@ -23,11 +23,12 @@ from control.services.close import close_period
 from control.services.publish import publish, reached
 from control.settings import ControlSettings
 from ingestion.catalog import apply_catalog, read_catalog
-from ingestion.loader import load_file
+from ingestion.loader import load_files
 from orchestration import dbt
 from tests.generators.files import write_batches, write_catalog
 from tests.reference import Batch, Catalog, Result, as_rows
 from warehouse import ticks
+from warehouse.errors import InputError
 from warehouse.settings import Settings
 
 Rows = dict[tuple[Any, ...], dict[str, Any]]
@@ -83,11 +84,12 @@ class Stage:
         apply_catalog(self.client, self.settings, read)
 
     def load(self, batches: Sequence[Batch]) -> None:
-        """Write the batches as files and load each."""
+        """Write the batches as files and load them together."""
         folder = self.folder / f"events-{self.loaded:03d}"
         self.loaded += 1
-        for path in write_batches(batches, folder):
-            load_file(self.client, self.settings, path)
+        for result in load_files(self.client, self.settings, write_batches(batches, folder)):
+            if isinstance(result, InputError):
+                raise result
 
     def tick(self, as_of: int | None, *, is_rebuild: bool = False, scope: dbt.Scope = "touched") -> None:
         """One tick to as-of (milliseconds): models and all their tests. Fails with what failed."""

@@ -24,13 +24,16 @@ TABLES = (
     "raw.usage_events",
     "raw.lifecycle_events",
     "raw.identities",
-    "raw.usage_windows",
-    "raw.lifecycle_windows",
     "ops.rejected_events",
     "ops.event_conflicts",
     "ops.batches",
     "ops.batch_intents",
 )
+# Of these a load writes one row for all of its batches.
+WINDOWS = {
+    "raw.usage_windows": "hour_at, account_id, resource_id, max(last_event_at)",
+    "raw.lifecycle_windows": "source, resource_id, min(first_event_at), max(last_event_at)",
+}
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,17 @@ class Deployment:
         """Write lines as a file and load it."""
         return load_file(self.client, self.settings, write_lines(self.folder / name, lines))
 
-    def rows(self, table: str, columns: str = "*", order: str = "ALL") -> list[tuple[Any, ...]]:
+    def rows(self, table: str, columns: str = "*", order: str = "ALL", *, group_by: str = "") -> list[tuple[Any, ...]]:
         """A table's rows in a fixed order."""
         layer, _, name = table.partition(".")
-        found = self.client.query(f"SELECT {columns} FROM {self.settings.database(layer)}.{name} ORDER BY {order}")
+        grouping = f" GROUP BY {group_by}" if group_by else ""
+        found = self.client.query(f"SELECT {columns} FROM {self.settings.database(layer)}.{name}{grouping} ORDER BY {order}")
         return [tuple(row) for row in found.result_rows]
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
-        """All rows of all tables that loads write."""
-        return {table: self.rows(table) for table in TABLES}
+        """All rows of all tables that loads write, and of windows what they say, however many batches came at once."""
+        windows = {table: self.rows(table, columns, group_by="ALL") for table, columns in WINDOWS.items()}
+        return {table: self.rows(table) for table in TABLES} | windows
 
     def stage_tables(self) -> list[str]:
         """What is left of stages."""
