@@ -16,7 +16,8 @@
 {# Whether a row has one of the keys of a relation. Hashes decide, in half the time that texts take. But a table finds its
    granules by texts: they are asked for as well, but where a crowd of them shares its first column all of that is read.
      key      expressions of the row that asks, in the order of its table; the first of few values, as a day
-     its_key  the same of the relation, if they have other names there; of the same types, or nothing is found
+     its_key  the same of the relation, if they have other names there; of the same types, or nothing is found;
+              so the start of an hour, whose type is up to the server, is converted
      where    condition on the relation #}
 {% macro is_among(key, relation, its_key=none, where='1') -%}
     {%- set its_key = its_key or key -%}

@@ -208,7 +208,7 @@ state_cells as (
         maxIf(hours.place, hours.is_running) as running_latest
     from life_hours as hours
     array join arrayZip(mapKeys(hours.metrics), mapValues(hours.metrics)) as pair
-    where ({{ key_hash('hour_at, account_id, resource_id') }}) in (
+    where ({{ key_hash('toDateTime(hour_at), account_id, resource_id') }}) in (
         select {{ key_hash('toDateTime(hour_at), account_id, resource_id') }} from {{ ref('int_touched_windows') }}
     )
     group by hour_at, account_id, resource_id, project_id, region, metric

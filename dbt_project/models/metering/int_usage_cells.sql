@@ -19,8 +19,6 @@ select
 from {{ ref('stg_events__usage') }} as events
 where
     hour_at in (select hour_at from {{ ref('int_touched_windows') }})
-    and {{ is_among(
-        ['hour_at', 'account_id', 'resource_id'], ref('int_touched_windows'), its_key=['toDateTime(hour_at)', 'account_id', 'resource_id']
-    ) }}
+    and {{ is_among(['toDateTime(hour_at)', 'account_id', 'resource_id'], ref('int_touched_windows')) }}
     and event_at <= {{ tick('as_of') }}
 group by hour_at, account_id, resource_id, project_id, region, metric
