@@ -7,6 +7,7 @@ write lock first, others by isolation level and retry. Nothing outside this pack
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -150,7 +151,8 @@ def _open_sqlite(url: URL) -> Engine:
     def prepare(connection: Any, _: Any) -> None:  # noqa: ANN401 - sqlite3.Connection through SQLAlchemy's interface
         # The driver must not begin transactions by itself: it would begin them without the write lock.
         connection.isolation_level = None
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        _write_ahead(connection)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")
@@ -171,6 +173,23 @@ def _open_sqlite(url: URL) -> Engine:
                 raise StoreError(f"the migration would leave {len(orphans)} rows without what they refer to, first in {orphans[0][0]}")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let writers write ahead, so that they hold up no reader.
+
+    While another writes to a new file, changing its mode is refused at once and not after the timeout: who comes second asks again.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if "database is locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _is_worth_a_retry(error: DBAPIError, tries: int) -> bool:

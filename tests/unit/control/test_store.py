@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +86,19 @@ def test_two_that_open_a_new_store_at_once_migrate_it_once(tmp_path: Path) -> No
         thread.join()
     assert errors == []
     assert len(ids) == 1
+
+
+def test_a_new_store_that_another_writes_to_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ending = threading.Timer(0.2, other.execute, ["COMMIT"])
+        ending.start()
+        store = Store(open_engine(sqlite_url(path)))
+        with store.reading() as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        store.close()
+        ending.join()
 
 
 def test_a_sqlite_store_is_durable_and_only_its_owner_reads_it(tmp_path: Path) -> None:
