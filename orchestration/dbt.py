@@ -17,12 +17,16 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from clickhouse_connect.driver.client import Client
+
+from ingestion.sql.literals import text
 from warehouse.client import connect, endpoint
 from warehouse.errors import MeterhouseError
 from warehouse.settings import Settings
@@ -37,11 +41,13 @@ Scope = Literal["touched", "all"]
 """What tests look at: the days that the tick touched, or everything."""
 
 _NOT_VIEWS = (
-    "config.materialized:keyed", "config.materialized:touched", "config.materialized:table", "test_type:generic", "test_type:singular",
+    "config.materialized:keyed", "config.materialized:touched", "config.materialized:scratch", "test_type:generic", "test_type:singular",
 )  # fmt: skip
 
 # An address with all settings of a statement in it, which a driver shows where the server does not answer.
 _ADDRESS = re.compile(r" with url: \S+")
+
+_INSTANT = "%Y-%m-%d %H:%M:%S.%f"
 
 # The environment is one per process, so two calls must not overlap.
 _environment_lock = threading.Lock()
@@ -98,15 +104,23 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
     target = target_folder(settings.home) / f"{settings.database_prefix}run"  # two environments of a home may tick at once
     arguments = ["build", *_flags(target), "--no-write-json"]
     unchanged: list[str] = []
+    with contextlib.closing(connect(settings)) as client:
+        is_unchanged = _built_version(client, settings) == _key()
+        tick = _tick_literals(client, settings)
     if select:
         # What tests compare has to be of this run.
         arguments += ["--select", *select, FINGERPRINTS]
-    elif _built_version(settings) == _key():
+    elif is_unchanged:
         # Views of this version exist: making them anew is half of an empty tick.
         unchanged = [name for name, node in project.nodes.items() if node.config.materialized == "view"]
         # Not --exclude: it would leave out the tests of the views as well.
         arguments += ["--select", *_NOT_VIEWS]
-    with _environment(_connection(settings) | {"METERHOUSE_DBT_SCOPE": scope}):
+    run = {
+        "METERHOUSE_DBT_SCOPE": scope,
+        "METERHOUSE_DBT_TICK": json.dumps(tick),
+        "METERHOUSE_DBT_UNCHANGED": "yes" if is_unchanged else "",
+    }
+    with _environment(_connection(settings) | run):
         outcome = dbtRunner(manifest=project).invoke(arguments)
     if outcome.exception is not None:
         raise DbtError(f"dbt failed: {first_line(str(outcome.exception))}") from outcome.exception
@@ -158,14 +172,23 @@ def _put_prefix(project: Any, prefix: str) -> None:  # noqa: ANN401 - dbt's mani
         node.schema = f"{prefix}{node.schema}"
 
 
-def _built_version(settings: Settings) -> str:
-    """The version of the project whose views exist, or nothing."""
+def _built_version(client: Client, settings: Settings) -> str:
+    """The version of the project whose views and tables exist, or nothing."""
     ops = settings.database("ops")
-    with contextlib.closing(connect(settings)) as client:
-        known = client.query(
-            "SELECT count() FROM system.tables WHERE database = {ops:String} AND name = 'int_project_version'", parameters={"ops": ops}
-        ).result_rows[0][0]
-        return str(client.query(f"SELECT version FROM {ops}.int_project_version").result_rows[0][0]) if known else ""
+    known = client.query(
+        "SELECT count() FROM system.tables WHERE database = {ops:String} AND name = 'int_project_version'", parameters={"ops": ops}
+    ).result_rows[0][0]
+    return str(client.query(f"SELECT version FROM {ops}.int_project_version").result_rows[0][0]) if known else ""
+
+
+def _tick_literals(client: Client, settings: Settings) -> dict[str, str]:
+    """The columns of the tick that runs, or of the last one that ran, as SQL; nothing before the first. See macros/tick.sql."""
+    found = client.query(f"SELECT * FROM {settings.database('ops')}.ticks ORDER BY tick_id DESC, status ASC LIMIT 1")
+    return {
+        name: f"CAST({text(f'{value:{_INSTANT}}' if isinstance(value, datetime) else str(value))} AS {kind.name})"
+        for row in found.result_rows
+        for name, kind, value in zip(found.column_names, found.column_types, row, strict=True)
+    }
 
 
 def _record_version(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """Runs the graph from the command line: the same jobs that Dagster schedules, in this process.
 
-A call keeps its own resources, and its history of the run in memory: what a tick did lies in ops.ticks, what it computed in
-the tables. The verbs of the command line stand on this module; what a step does is in assets/.
+A call keeps its own resources, and no history of the run: what a tick did lies in ops.ticks, what it computed in the tables.
+The verbs of the command line stand on this module; what a step does is in assets/.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from dagster import DagsterInstance, RunConfig
+from dagster import RunConfig
 
 from orchestration.assets.invoices import CloseConfig
 from orchestration.assets.tick import TickConfig
@@ -20,6 +20,7 @@ from orchestration.deployment import Deployment
 from orchestration.quality.gate import QualityGate
 from orchestration.report import PipelineRun, RunReport
 from orchestration.schedules import everything
+from orchestration.unrecorded import unrecorded_instance
 from warehouse.ticks import EPOCH, FOREVER
 
 
@@ -68,8 +69,7 @@ def _execute(deployment: Deployment, gate: QualityGate, job: str, config: Mappin
     report = RunReport()
     # The console shows a traceback for each step; what a person needs of it is raised below.
     run_config = RunConfig(ops=dict(config), loggers={"console": {"config": {"log_level": "CRITICAL"}}})
-    # The home's own instance would cost as much as the models of an empty tick: each of some 300 events is a commit there.
-    with deployment.warehouse() as client, DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
+    with deployment.warehouse() as client, unrecorded_instance() as instance:
         shared = replace(deployment, client=client)
         overrides = {"deployment": shared, "run": PipelineRun(deployment=shared, report=report), "gate": gate}
         definitions = build_definitions(deployment.settings, overrides=overrides)

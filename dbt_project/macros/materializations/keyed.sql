@@ -22,13 +22,21 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
 
     {{ run_hooks(pre_hooks) }}
 
-    {%- if adapter.get_relation(database=none, schema=this.schema, identifier=versions.identifier) is none %}
+    {%- set stored = adapter.get_relation(database=none, schema=this.schema, identifier=versions.identifier) %}
+    {%- if stored is none %}
         {% do run_query(keyed_create(versions, order_by, partition_by, sql)) %}
     {%- endif %}
+    {%- set is_touched = something_is_touched(config.get('touched')) %}
+
+    {%- if is_unchanged() and stored is not none and not is_touched %}
+        {% call statement('main') -%} select 'nothing is touched' {%- endcall %}
+        {{ run_hooks(post_hooks) }}
+        {{ return({'relations': [view]}) }}
+    {%- endif %}
+
     {%- set columns = adapter.get_columns_in_relation(versions) | map(attribute='name') | reject('in', ['_version', '_is_deleted']) | join(', ') %}
 
-    {%- set touched = config.get('touched') %}
-    {%- if not touched or run_query('select 1 from ' ~ render(touched) ~ ' limit 1') | length %}
+    {%- if is_touched %}
         {% do run_query('create or replace table ' ~ delta ~ ' as ' ~ versions) %}
         {% call statement('rows') -%}
             insert into {{ delta }} ({{ columns }}, _version, _is_deleted)
@@ -37,10 +45,10 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
             )
         {%- endcall %}
         {#- Mostly nothing of the window is stored yet; then the set of the delta's keys is not built. #}
-        {%- set stored = ' from ' ~ versions ~ ' final where (' ~ render(config.require('window')) ~ ')' %}
-        {%- if run_query('select 1' ~ stored ~ ' limit 1') | length %}
+        {%- set stored_rows = ' from ' ~ versions ~ ' final where (' ~ render(config.require('window')) ~ ')' %}
+        {%- if run_query('select 1' ~ stored_rows ~ ' limit 1') | length %}
             {% do run_query('insert into ' ~ delta ~ ' (' ~ columns ~ ', _version, _is_deleted)'
-                ~ ' select ' ~ columns ~ ', ' ~ tick_value('tick_id') ~ ', 1' ~ stored
+                ~ ' select ' ~ columns ~ ', ' ~ tick_value('tick_id') ~ ', 1' ~ stored_rows
                 ~ ' and (' ~ key_hash(key) ~ ') not in (select ' ~ key_hash(key) ~ ' from ' ~ delta ~ ')') %}
         {%- endif %}
 
@@ -57,6 +65,12 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [view]}) }}
 {% endmaterialization %}
+
+
+{# Whether the relation that a model asks has rows; a model that asks none always is touched. #}
+{% macro something_is_touched(relation) %}
+    {{ return(not relation or run_query('select 1 from ' ~ render(relation) ~ ' limit 1') | length > 0) }}
+{% endmacro %}
 
 
 {# Partitions that hold rows. The server knows them; asking the table itself reads all of it. #}

@@ -4,6 +4,8 @@
 {{ config(materialized='touched') }}
 
 {% set metered = existing('metering', 'int_metered_hourly_versions') -%}
+{% set rebuilds = is_rebuild() -%}
+{% set has_changed_metrics = has_new_catalog() and holds('(select count() from ' ~ ref('int_changed_metrics') ~ ') > 0') -%}
 
 with lives as (
     -- Hours of a resource from the instant its lifecycle may differ: as laid out before and as laid out now.
@@ -45,7 +47,7 @@ with lives as (
         from {{ ref('int_resource_intervals') }}
         -- Where no time has passed nothing of them is read.
         where {{ tick('previous_as_of') }} < {{ tick('as_of') }} and is_open and ended_at > {{ tick('previous_as_of') }}
-
+{% if rebuilds %}
         union all
 
         select
@@ -56,8 +58,8 @@ with lives as (
             {{ tick('rebuild_from') }} as from_at,
             {{ tick('rebuild_to') }} as due_to
         from {{ ref('int_resource_intervals') }}
-        where {{ tick('rebuild_from') }} < {{ tick('rebuild_to') }}
-
+{% endif %}
+{% if has_changed_metrics %}
         union all
 
         select
@@ -68,9 +70,8 @@ with lives as (
             started_at as from_at,
             toDateTime64('2299-12-31 00:00:00', 3, 'UTC') as due_to
         from {{ ref('int_resource_intervals') }}
-        where
-            (select count() from {{ ref('int_changed_metrics') }}) > 0
-            and hasAny(mapKeys(metrics), (select groupArray(metric) from {{ ref('int_changed_metrics') }}))
+        where hasAny(mapKeys(metrics), (select groupArray(metric) from {{ ref('int_changed_metrics') }}))
+{% endif %}
     )
 )
 
@@ -115,7 +116,7 @@ from (
         and batch_seq <= {{ tick('from_batch_seq') }}
         and last_event_at > {{ tick('previous_as_of') }}
         and hour_at <= {{ tick('as_of') }}
-
+{% if rebuilds %}
     union all
 
     select
@@ -124,12 +125,12 @@ from (
         resource_id
     from {{ source('raw', 'usage_windows') }}
     where
-        {{ tick('rebuild_from') }} < {{ tick('rebuild_to') }}
-        and batch_seq <= {{ tick('to_batch_seq') }}
+        batch_seq <= {{ tick('to_batch_seq') }}
         and hour_at <= {{ tick('as_of') }}
         and hour_at >= toStartOfHour({{ tick('rebuild_from') }})
         and hour_at < {{ tick('rebuild_to') }}
-
+{% endif %}
+{% if has_changed_metrics %}
     union all
 
     select
@@ -138,10 +139,10 @@ from (
         resource_id
     from {{ ref('stg_events__usage') }}
     where
-        (select count() from {{ ref('int_changed_metrics') }}) > 0
-        and metric in (select metric from {{ ref('int_changed_metrics') }})
+        metric in (select metric from {{ ref('int_changed_metrics') }})
         and event_at <= {{ tick('as_of') }}
-{% if metered %}
+{% endif %}
+{% if metered and rebuilds %}
     union all
 
     -- A rebuild also looks at what is stored, so that a row without a cause in raw does not survive it.
@@ -151,8 +152,7 @@ from (
         resource_id
     from {{ metered }}
     where
-        {{ tick('rebuild_from') }} < {{ tick('rebuild_to') }}
-        and hour_at >= toStartOfHour({{ tick('rebuild_from') }})
+        hour_at >= toStartOfHour({{ tick('rebuild_from') }})
         and hour_at < {{ tick('rebuild_to') }}
 {% endif %}
 )

@@ -2,7 +2,7 @@
 -- up in any order and carry the same labels, so nobody has to look at single events again. That takes reading each event's
 -- id, which costs more than all the rest; so few cells should need it.
 -- Grain: one row per hour_at, account_id, resource_id, project_id, region, metric.
-{{ config(materialized='table', engine='MergeTree()', order_by='tuple()') }}
+{{ config(materialized='scratch', order_by='tuple()', touched="{{ ref('int_touched_windows') }}") }}
 
 select
     hour_at,

@@ -14,9 +14,7 @@ select
     seller_country,
     previous_seller_country,
     control_revision,
-    previous_control_revision,
-    toStartOfHour(as_of) as as_of_hour_at,
-    toStartOfHour(previous_as_of) as previous_as_of_hour_at
+    previous_control_revision
 from {{ source('ops', 'ticks') }}
 order by tick_id desc, status asc
 limit 1

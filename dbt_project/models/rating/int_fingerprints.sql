@@ -3,7 +3,7 @@
 -- Sums are by account, SKU and hour (hour_sums), by the grain of charges_daily (day_sums) and by that of int_charged_daily
 -- (line_sums); a table has those that another one has to equal.
 -- Grain: one row per relation.
-{{ config(materialized='table', engine='MergeTree()', order_by='relation') }}
+{{ config(materialized='scratch', order_by='relation') }}
 
 {%- set hour = ['account_id', 'sku_id', 'hour_at'] -%}
 {%- set day = grain_of('charges_daily') -%}

@@ -2,7 +2,7 @@
 -- with its reason. A day's stored charges less those of the hours that are rated anew: so the other hours are not read.
 -- Made before any table of charges is replaced.
 -- Grain: one row per account_id, project_id, resource_id, region, sku_id, charge_date, charge_type, price_id, reason_code.
-{{ config(materialized='table', engine='MergeTree()', order_by='(account_id, sku_id, charge_date)') }}
+{{ config(materialized='scratch', order_by='(account_id, sku_id, charge_date)', touched="{{ ref('int_touched_days') }}") }}
 -- depends_on: {{ ref('int_touched_days') }}
 
 {% set days = existing('rating', 'charges_daily_versions') -%}

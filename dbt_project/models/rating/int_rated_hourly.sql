@@ -1,7 +1,7 @@
 -- The touched sets rated: each part of an hour with its price, discount and exact amount, or with the reason why it has
 -- none. An hour costs the price of the running total after it minus that before it, so hours add up to the month.
 -- Grain: one row per account_id, project_id, resource_id, region, sku_id, hour_at, charge_type, price_id.
-{{ config(materialized='table', engine='MergeTree()', order_by='(account_id, sku_id, hour_at)') }}
+{{ config(materialized='scratch', order_by='(account_id, sku_id, hour_at)', touched="{{ ref('int_touched_days') }}") }}
 
 with sets as (
     select

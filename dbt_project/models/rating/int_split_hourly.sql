@@ -2,7 +2,7 @@
 -- the rest, which is on demand. In an hour the first units belong to the commitments, resources in byte order,
 -- commitments one after the other by id.
 -- Grain: one row per account_id, project_id, resource_id, region, sku_id, hour_at, charge_type, commitment_id.
-{{ config(materialized='table', engine='MergeTree()', order_by='(account_id, sku_id, hour_at)') }}
+{{ config(materialized='scratch', order_by='(account_id, sku_id, hour_at)', touched="{{ ref('int_touched_days') }}") }}
 
 with consumption as (
     select

@@ -5,7 +5,7 @@
 -- commitment, and everything after a failed attempt, which may have replaced some tables of charges and others not.
 -- is_sampled: of these days checks read all hours.
 -- Grain: one row per account_id, sku_id, charge_date.
-{{ config(materialized='table', engine='MergeTree()', order_by='(account_id, sku_id, charge_date)') }}
+{{ config(materialized='scratch', order_by='(account_id, sku_id, charge_date)', touched="{{ ref('int_touched_sets') }}") }}
 
 with onward as (
     select

@@ -11,35 +11,47 @@
 {% set charges = existing('rating', 'int_charged_daily_versions') -%}
 {% set on_demand = existing('rating', 'int_on_demand_daily_versions') -%}
 {% set windows = ref('int_touched_windows') -%}
+{% set rebuilds = is_rebuild() -%}
+{% set has_new_terms = has_new_catalog() and holds('(select count() from ' ~ ref('int_changed_terms') ~ ') > 0') -%}
+
+{#- Stored days of the months that go on after a written day. Mostly there are none, and nothing is asked of them. #}
+{% set later_days -%}
+    select account_id, sku_id, toStartOfMonth(charge_date)
+    from {{ on_demand }}
+    where account_id in (select account_id from {{ windows }}) and charge_date > (select toDate(min(hour_at)) from {{ windows }})
+{%- endset -%}
+{% set has_later_days = on_demand and holds('(select count() from (' ~ later_days ~ ' limit 1)) > 0') -%}
 
 with commitment_hours as (
     -- Hours of a commitment that have ended since the last tick: their unused part is due, with or without usage.
     select
         account_id,
         sku_id,
-        greatest(valid_from, least({{ tick('previous_as_of_hour_at') }}, toDateTime64({{ tick('as_of_hour_at') }}, 3, 'UTC'))) as from_at,
-        least(valid_to, {{ tick('as_of_hour_at') }}) as to_at
+        greatest(valid_from, least(toStartOfHour({{ tick('previous_as_of') }}), toDateTime64(toStartOfHour({{ tick('as_of') }}), 3, 'UTC'))) as from_at,
+        least(valid_to, toStartOfHour({{ tick('as_of') }})) as to_at
     from {{ ref('stg_catalog__commitments') }}
-
+{% if rebuilds %}
     union all
 
     select
         account_id,
         sku_id,
         greatest(valid_from, {{ tick('rebuild_from') }}) as from_at,
-        least(valid_to, {{ tick('as_of_hour_at') }}, {{ tick('rebuild_to') }}) as to_at
+        least(valid_to, toStartOfHour({{ tick('as_of') }}), {{ tick('rebuild_to') }}) as to_at
     from {{ ref('stg_catalog__commitments') }}
-
+{% endif %}
+{% if has_new_terms %}
     union all
 
     select
         commitments.account_id as account_id,
         commitments.sku_id as sku_id,
         commitments.valid_from as from_at,
-        least(commitments.valid_to, {{ tick('as_of_hour_at') }}) as to_at
+        least(commitments.valid_to, toStartOfHour({{ tick('as_of') }})) as to_at
     from {{ ref('stg_catalog__commitments') }} as commitments
     inner join {{ ref('int_changed_terms') }} as terms on commitments.sku_id = terms.sku_id
     where terms.account_id in ('', commitments.account_id)
+{% endif %}
 ),
 
 -- Consumption written since the last committed tick, rows that vanished included.
@@ -56,8 +68,7 @@ written as (
         and sku_id != ''
     group by account_id, sku_id, charge_date
 ),
-{% if on_demand %}
--- Stored days of the months that go on after a written day. Mostly there are none, and nothing is read.
+{% if has_later_days %}
 stored as (
     select
         account_id,
@@ -68,11 +79,7 @@ stored as (
     where
         account_id in (select account_id from {{ windows }})
         and charge_date >= (select toStartOfMonth(toDate(min(hour_at))) from {{ windows }})
-        and (account_id, sku_id, toStartOfMonth(charge_date)) in (
-            select account_id, sku_id, toStartOfMonth(charge_date)
-            from {{ on_demand }}
-            where account_id in (select account_id from {{ windows }}) and charge_date > (select toDate(min(hour_at)) from {{ windows }})
-        )
+        and (account_id, sku_id, toStartOfMonth(charge_date)) in ({{ later_days }})
 ),
 
 -- The totals that a stored day can have started and ended with, in its charges as they stand and as they will be. A written
@@ -106,9 +113,7 @@ totals as (
             union all
             select account_id, sku_id, charge_date, 1 as is_written, toDecimal256(0, 12) as stored, quantity as written
             from written
-            where
-                (select count() from stored) > 0
-                and (account_id, sku_id, toStartOfMonth(charge_date)) in (select account_id, sku_id, toStartOfMonth(charge_date) from stored)
+            where (account_id, sku_id, toStartOfMonth(charge_date)) in ({{ later_days }})
         ) as parts
         group by account_id, sku_id, charge_date
     ) as days
@@ -124,14 +129,13 @@ boundaries as (
             arrayFilter((low, base) -> low > 0 or base != 0, prices.lows, prices.bases)
         ))) as lows
     from {{ ref('int_price_segments') }} as prices
-    where (select count() from {{ windows }}) > 0
     group by sku_id
 ),
 {% endif %}
 touched as (
     select account_id, sku_id, charge_date as from_date, 0 as is_onward
     from written
-{% if on_demand %}
+{% if has_later_days %}
     union all
 
     select account_id, sku_id, charge_date as from_date, 0 as is_onward
@@ -167,7 +171,7 @@ touched as (
         from commitment_hours
         where from_at < to_at
     )
-{% if charges %}
+{% if charges and has_new_terms %}
     union all
 
     -- New terms, on every set that has consumption or charges in the months they can reach.
@@ -179,11 +183,11 @@ touched as (
     from (
         select distinct account_id, sku_id, charge_date
         from {{ charges }} final
-        where (select count() from {{ ref('int_changed_terms') }}) > 0
     ) as charged
     inner join {{ ref('int_changed_terms') }} as terms on charged.sku_id = terms.sku_id
     where terms.account_id in ('', charged.account_id) and charged.charge_date >= terms.from_date
-
+{% endif %}
+{% if charges and rebuilds %}
     union all
 
     select
@@ -193,8 +197,7 @@ touched as (
         1 as is_onward
     from {{ charges }} final
     where
-        {{ tick('rebuild_from') }} < {{ tick('rebuild_to') }}
-        and charge_date >= toDate({{ tick('rebuild_from') }})
+        charge_date >= toDate({{ tick('rebuild_from') }})
         and charge_date <= toDate({{ tick('rebuild_to') }})
 {% endif %}
 {% if unrated %}
@@ -216,7 +219,9 @@ touched as (
                 where account_id in (select account_id from {{ unrated }} where reason_code = 'unknown_account')
             )
         )
+{% if has_new_terms %}
         or (reason_code = 'no_price' and sku_id in (select sku_id from {{ ref('int_changed_terms') }}))
+{% endif %}
 {% endif %}
 )
 
