@@ -19,7 +19,7 @@ demo: .venv/.installed ## a month of a GPU cloud, from events to paid invoices
 	@$(BIN)/meterhouse demo
 
 test: .venv/.installed ## all tests, on a real ClickHouse
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed ## the strict gate: ruff, mypy, import contracts, SQL
 	@$(BIN)/ruff check .

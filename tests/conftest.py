@@ -34,6 +34,9 @@ MEMORY_BYTES = 6 << 30  # free for the servers of three workers; without it they
 # As in a command (orchestration/cli/main.py): most of what tests make is no garbage, and looking for it took a tenth of their time.
 OBJECTS_PER_COLLECTION = 50_000
 
+# The folders of the longest tests begin: one that begins last is waited for by all other workers.
+LONG_FIRST = ("tests/warehouse/engine", "tests/warehouse", "tests/faults")
+
 # Marker -> what has to exist, and what to do about it.
 NEEDS = {
     "needs_shared_data": (SHARED_DATA, "there is no ../shared/data beside the checkout"),
@@ -43,6 +46,10 @@ NEEDS = {
 
 def _lacking() -> dict[str, str]:
     return {marker: reason for marker, (path, reason) in NEEDS.items() if not path.exists()}
+
+
+def _turn(path: Path) -> int:
+    return next((turn for turn, folder in enumerate(LONG_FIRST) if path.is_relative_to(ROOT / folder)), len(LONG_FIRST))
 
 
 def pytest_configure() -> None:
@@ -61,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in lacking)]
     if left_out and os.environ.get("CI") == "true":  # noqa: TID251 - a fact about the machine, not a setting of the product
         raise pytest.UsageError("in CI nothing may be left out: " + "; ".join(lacking.values()))
-    items[:] = [item for item in items if item not in left_out]
+    items[:] = sorted((item for item in items if item not in left_out), key=lambda item: _turn(item.path))
     config.hook.pytest_deselected(items=left_out)
 
 

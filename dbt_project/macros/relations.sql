@@ -1,3 +1,16 @@
+{# A staging view as its statement. A view is planned wherever it is asked, with the subquery for the tick in it; here that is a
+   literal. For models that ask a view several times. #}
+{% macro inlined(name) -%}
+    {%- set view = ref(name) -%}
+    {%- if execute and current_tick() -%}
+    (
+    {{ render(graph.nodes['model.' ~ model.package_name ~ '.' ~ name].raw_code) }}
+    )
+    {%- else -%}
+    {{ view }}
+    {%- endif -%}
+{%- endmacro %}
+
 {# What stands in a database, for the adapter's cache, which asks it of each layer in each run. In place of the adapter's own,
    which looks for materialized views in the text of every table of the server; the project has none.
    The columns and their order are the adapter's. #}

@@ -2,10 +2,10 @@
    ones, and not where there is no SKU: there usage and states of a resource share a cell. #}
 {% macro is_plain(metric, region) -%}
     (
-        {{ metric }} not in (select metric from {{ ref('stg_catalog__skus') }} where aggregation in ('latest', 'unique'))
+        {{ metric }} not in (select metric from {{ inlined('stg_catalog__skus') }} where aggregation in ('latest', 'unique'))
         and (
-            {{ metric }} in (select metric from {{ ref('stg_catalog__skus') }} where region = '')
-            or ({{ metric }}, {{ region }}) in (select metric, region from {{ ref('stg_catalog__skus') }})
+            {{ metric }} in (select metric from {{ inlined('stg_catalog__skus') }} where region = '')
+            or ({{ metric }}, {{ region }}) in (select metric, region from {{ inlined('stg_catalog__skus') }})
         )
     )
 {%- endmacro %}

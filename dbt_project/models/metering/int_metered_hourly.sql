@@ -19,7 +19,7 @@ with skus as (
         aggregation,
         billed_when,
         divisor
-    from {{ ref('stg_catalog__skus') }}
+    from {{ inlined('stg_catalog__skus') }}
 ),
 
 -- Cells that are added up already, and need no look at single events.
@@ -69,7 +69,7 @@ careful_cells as (
             value,
             labels_hash,
             {{ place('event_at', 'sequence', 'event_id', 'source') }} as place
-        from {{ ref('stg_events__usage') }}
+        from {{ inlined('stg_events__usage') }}
         where
             (hour_at, account_id, resource_id) in (select hour_at, account_id, resource_id from other_cells)
             and (hour_at, account_id, resource_id, project_id, region, metric) in (select * from other_cells)

@@ -16,7 +16,7 @@ select
     max(events.quantity) as largest,
     max(events.labels_hash) as labels_hash,
     min(events.labels_hash) = labels_hash and {{ is_plain('metric', 'region') }} as is_plain
-from {{ ref('stg_events__usage') }} as events
+from {{ inlined('stg_events__usage') }} as events
 where
     hour_at in (select hour_at from {{ ref('int_touched_windows') }})
     and {{ is_among(['toDateTime(hour_at)', 'account_id', 'resource_id'], ref('int_touched_windows')) }}

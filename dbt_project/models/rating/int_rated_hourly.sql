@@ -3,6 +3,9 @@
 -- Grain: one row per account_id, project_id, resource_id, region, sku_id, hour_at, charge_type, price_id.
 {{ config(materialized='scratch', order_by='(account_id, sku_id, hour_at)', touched="{{ ref('int_touched_days') }}") }}
 
+{% set has_discounts = holds('(select count() from ' ~ inlined('stg_catalog__discounts') ~ ') > 0') -%}
+{% set has_commitments = holds('(select count() from (select 1 from ' ~ ref('int_split_hourly') ~ " where charge_type != 'usage' limit 1)) > 0") -%}
+
 with sets as (
     select
         account_id,
@@ -64,14 +67,13 @@ carried as (
 
 accounts as (
     select account_id, currency_code
-    from {{ ref('stg_control__accounts') }}
+    from {{ inlined('stg_control__accounts') }}
     where account_id in (select account_id from {{ ref('int_touched_days') }})
 ),
 
 prices as (
-    select *
+    select price_id, unit_price, package_size, lows, bases, slopes
     from {{ ref('int_price_segments') }}
-    where (select count() from {{ ref('int_touched_days') }}) > 0
 ),
 
 running as (
@@ -101,7 +103,7 @@ running as (
 ),
 
 services as (
-    select sku_id, service from {{ ref('stg_catalog__skus') }}
+    select sku_id, service from {{ inlined('stg_catalog__skus') }}
 ),
 
 -- Prices and discounts hold for whole hours: looked up once an hour of a set, not once a row. Of unknown accounts there are none.
@@ -116,7 +118,7 @@ hours as (
     inner join accounts on split.account_id = accounts.account_id
     left any join services on split.sku_id = services.sku_id
 ),
-
+{% if has_discounts %}
 discounts as (
     select
         hours.account_id as account_id,
@@ -130,9 +132,8 @@ discounts as (
     from (
         select hours.account_id, hours.sku_id, hours.hour_at, hours.service, arrayJoin([hours.account_id, '']) as holder_id
         from hours
-        where (select count() from {{ ref('stg_catalog__discounts') }}) > 0
     ) as hours
-    inner join {{ ref('stg_catalog__discounts') }} as discounts on hours.holder_id = discounts.account_id
+    inner join {{ inlined('stg_catalog__discounts') }} as discounts on hours.holder_id = discounts.account_id
     where
         hours.hour_at >= discounts.valid_from
         and hours.hour_at < discounts.valid_to
@@ -143,8 +144,13 @@ discounts as (
         )
     group by account_id, sku_id, hour_at
 ),
-
+{% endif %}
 -- Prices of one (sku, account, currency) never overlap, so the last that has begun is the only candidate.
+listed as (
+    select price_id, sku_id, account_id, currency_code, valid_from, valid_to
+    from {{ inlined('stg_catalog__prices') }}
+),
+
 offers as (
     select
         hours.account_id as account_id,
@@ -155,12 +161,12 @@ offers as (
         if(contract.price_id != '' and hours.hour_at < contract.valid_to, contract.price_id, '') as contract_id,
         if(list.price_id != '' and hours.hour_at < list.valid_to, list.price_id, '') as list_id
     from hours
-    asof left join (select * from prices where account_id != '') as contract
+    asof left join (select * from listed where account_id != '') as contract
         on hours.sku_id = contract.sku_id
         and hours.account_id = contract.account_id
         and hours.currency_code = contract.currency_code
         and hours.hour_at >= contract.valid_from
-    asof left join (select * from prices where account_id = '') as list
+    asof left join (select * from listed where account_id = '') as list
         on hours.sku_id = list.sku_id
         and hours.currency_code = list.currency_code
         and hours.hour_at >= list.valid_from
@@ -176,11 +182,17 @@ terms as (
         if(offers.contract_id != '', offers.contract_id, offers.list_id) as price_id,
         -- Where it is another one: its segments are not laid beside each row in vain.
         if(offers.contract_id != '', offers.list_id, '') as list_price_id,
+{% if has_discounts %}
         discounts.best.1 as discount_id,
         toDecimal256(100 - discounts.best.2, 8) / 100 as payable
     from offers
     left any join discounts
         on offers.account_id = discounts.account_id and offers.sku_id = discounts.sku_id and offers.hour_at = discounts.hour_at
+{% else %}
+        '' as discount_id,
+        toDecimal256(100, 8) / 100 as payable
+    from offers
+{% endif %}
 ),
 
 priced as (
@@ -236,7 +248,7 @@ select
     priced.labels_hash as labels_hash
 from priced
 where priced._guard = 0
-
+{% if has_commitments %}
 union all
 
 select
@@ -259,5 +271,6 @@ select
     list_amount_unrounded as amount_unrounded,
     split.labels_hash as labels_hash
 from (select * from {{ ref('int_split_hourly') }} where charge_type != 'usage') as split
-inner join {{ ref('stg_catalog__commitments') }} as commitments on split.commitment_id = commitments.commitment_id
+inner join {{ inlined('stg_catalog__commitments') }} as commitments on split.commitment_id = commitments.commitment_id
 left any join services on split.sku_id = services.sku_id
+{% endif %}

@@ -4,6 +4,14 @@
 -- Grain: one row per account_id, project_id, resource_id, region, sku_id, hour_at, charge_type, commitment_id.
 {{ config(materialized='scratch', order_by='(account_id, sku_id, hour_at)', touched="{{ ref('int_touched_days') }}") }}
 
+{#- Few sets have a commitment: only their consumption is stacked, so that the rest is read once and compared with nothing. #}
+{% set committed_days -%}
+    select account_id, sku_id, charge_date
+    from {{ ref('int_touched_days') }}
+    where (account_id, sku_id) in (select account_id, sku_id from {{ inlined('stg_catalog__commitments') }})
+{%- endset -%}
+{% set has_commitments = holds('(select count() from (' ~ committed_days ~ ' limit 1)) > 0') -%}
+
 with consumption as (
     select
         account_id,
@@ -21,17 +29,7 @@ with consumption as (
         reason_code = ''
         and quantity > 0
 ),
-
--- Few sets have a commitment: only their consumption is stacked, so that the rest is read once and compared with nothing.
-committed_days as (
-    select
-        account_id,
-        sku_id,
-        charge_date
-    from {{ ref('int_touched_days') }}
-    where (account_id, sku_id) in (select account_id, sku_id from {{ ref('stg_catalog__commitments') }})
-),
-
+{% if has_commitments %}
 -- Hours of these days in which a commitment holds, up to as-of, and the units [low, high) of the hour it covers.
 committed as (
     select
@@ -55,8 +53,8 @@ committed as (
             arrayJoin(arrayMap(
                 hour -> from_at + toIntervalHour(hour), range(toUInt64(greatest(dateDiff('hour', from_at, to_at), 0)))
             )) as hour_at
-        from {{ ref('stg_catalog__commitments') }} as commitments
-        inner join committed_days as days on commitments.account_id = days.account_id and commitments.sku_id = days.sku_id
+        from {{ inlined('stg_catalog__commitments') }} as commitments
+        inner join ({{ committed_days }}) as days on commitments.account_id = days.account_id and commitments.sku_id = days.sku_id
     )
 ),
 
@@ -76,7 +74,7 @@ committed_consumption as (
     select *
     from consumption
     where
-        (toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from committed_days)
+        (toDate(hour_at), account_id, sku_id) in (select charge_date, account_id, sku_id from ({{ committed_days }}))
         and (account_id, sku_id, hour_at) in (select account_id, sku_id, hour_at from committed)
 ),
 
@@ -90,8 +88,22 @@ stacked as (
         ) as quantity_after,
         quantity_after - quantity as quantity_before
     from committed_consumption
+),
+{% endif %}
+on_demand as (
+    select
+        account_id, project_id, resource_id, region, sku_id, hour_at, metric, unit, labels_hash,
+        'usage' as charge_type,
+        '' as commitment_id,
+        quantity
+    from consumption
+    where
+        {{ to_rate('account_id', 'sku_id', 'hour_at') }}
+{% if has_commitments %}
+        and ({{ key_hash('account_id, sku_id, hour_at') }}) not in (select {{ key_hash('account_id, sku_id, hour_at') }} from committed)
+{% endif %}
 )
-
+{% if has_commitments %}
 select
     stacked.account_id as account_id,
     stacked.project_id as project_id,
@@ -141,19 +153,12 @@ left any join (
     on committed.account_id = totals.account_id
     and committed.sku_id = totals.sku_id
     and committed.hour_at = totals.hour_at
-left any join {{ ref('stg_catalog__skus') }} as skus on committed.sku_id = skus.sku_id
+left any join {{ inlined('stg_catalog__skus') }} as skus on committed.sku_id = skus.sku_id
 where
     committed.high > greatest(committed.low, totals.quantity)
     and committed.hour_at + toIntervalHour(1) <= {{ tick('as_of') }}
 
 union all
-
-select
-    account_id, project_id, resource_id, region, sku_id, hour_at, metric, unit, labels_hash,
-    'usage' as charge_type,
-    '' as commitment_id,
-    quantity
-from consumption
-where
-    {{ to_rate('account_id', 'sku_id', 'hour_at') }}
-    and ({{ key_hash('account_id, sku_id, hour_at') }}) not in (select {{ key_hash('account_id, sku_id, hour_at') }} from committed)
+{% endif %}
+select *
+from on_demand
