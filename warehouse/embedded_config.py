@@ -26,7 +26,6 @@ _CONFIG = """<clickhouse>
   <max_concurrent_queries>200</max_concurrent_queries>
   <max_server_memory_usage_to_ram_ratio>0.8</max_server_memory_usage_to_ram_ratio>
   <mark_cache_size>536870912</mark_cache_size>
-  <os_threads_nice_value_merge_mutate>19</os_threads_nice_value_merge_mutate>
   <!-- Between two handfuls of parts that a mutation writes the server waits a random part of this, by default of a second. -->
   <background_processing_pool_task_sleep_seconds_when_no_work_random_part>0.01</background_processing_pool_task_sleep_seconds_when_no_work_random_part>
 </clickhouse>

@@ -25,6 +25,9 @@ os.chdir(_started_in)
 engine_library: Any = chdb._chdb  # its stub names little of what is there
 
 _HANG_UP_SECONDS = 0.05
+# What the engine's threads that merge parts and run mutations are called, and how often is looked for new ones.
+_MERGING = "MergeMutate"
+_LOOK_SECONDS = 1.0
 
 # Three statements: exactly what the quota of the engine's own user allows (embedded_config.py).
 START = "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; SELECT count() FROM file('{pipe}', LineAsString, 'l String')"
@@ -52,7 +55,8 @@ def serve(base: Path) -> None:
     thread.start()
     # Opening for read and write never blocks, so an engine that fails before it reads cannot hang this process.
     descriptor = os.open(pipe, os.O_RDWR)
-    signal.sigwait(ends)
+    while signal.sigtimedwait(ends, _LOOK_SECONDS) is None:
+        _let_merges_wait()
     os.close(descriptor)
     while thread.is_alive():
         # An engine that is told to stop before it has opened the pipe would wait for a writer for ever.
@@ -60,6 +64,17 @@ def serve(base: Path) -> None:
         _hang_up()
         thread.join(_HANG_UP_SECONDS)
     pipe.unlink(missing_ok=True)
+
+
+def _let_merges_wait() -> None:
+    """Give the threads that merge only what no other thread wants of the machine. They do nothing else as long as the engine lives.
+
+    A low priority is not enough: of two cores the system gives one to two merges, and the other to the two threads of a statement.
+    """
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # ended meanwhile
+            if (task / "comm").read_text().startswith(_MERGING):
+                os.sched_setscheduler(int(task.name), os.SCHED_IDLE, os.sched_param(0))
 
 
 def _hang_up() -> None:

@@ -53,6 +53,31 @@ def test_committed_rows_survive_a_kill(own: Settings) -> None:
         assert client.query("SELECT count() FROM ops.survivors").result_rows == [(1000,)]
 
 
+def test_threads_that_merge_take_only_what_nobody_else_wants_of_the_machine(own: Settings) -> None:
+    with contextlib.closing(connect(own)) as client:
+        client.command("CREATE TABLE IF NOT EXISTS ops.merged (n UInt64) ENGINE = MergeTree ORDER BY n")
+        for _ in range(3):
+            client.command("INSERT INTO ops.merged SELECT number FROM numbers(1000)")
+        client.command("OPTIMIZE TABLE ops.merged FINAL")
+    state = embedded.running(own.home)
+    assert state is not None
+    deadline = time.monotonic() + 20
+    while not (policies := _policies(state.pid, "MergeMutate")) or set(policies) != {os.SCHED_IDLE}:
+        assert time.monotonic() < deadline, policies
+        time.sleep(0.1)
+    assert set(_policies(state.pid, "HTTPHandler")) == {os.SCHED_OTHER}
+
+
+def _policies(pid: int, name: str) -> list[int]:
+    """How the threads of a process that are called so are scheduled."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # ended meanwhile
+            if (task / "comm").read_text().strip() == name:
+                found.append(os.sched_getscheduler(int(task.name)))
+    return found
+
+
 def test_a_stop_leaves_no_process_and_a_stale_record_is_ignored(tmp_path: Path) -> None:
     state = embedded.start(tmp_path)
     assert embedded.stop(tmp_path)
