@@ -109,6 +109,8 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
     with contextlib.closing(connect(settings)) as client:
         is_unchanged = _built_version(client, settings) == _key()
         tick = _tick_literals(client, settings)
+        if not is_unchanged:
+            _record_version(client, settings, "")  # until all is made: a mixture that a failure leaves is of no version
     if select:
         # What tests compare has to be of this run.
         arguments += ["--select", *select, FINGERPRINTS]
@@ -128,7 +130,8 @@ def build(settings: Settings, *, scope: Scope = "touched", select: Sequence[str]
         raise DbtError(f"dbt failed: {first_line(str(outcome.exception))}") from outcome.exception
     results: Sequence[Any] = getattr(outcome.result, "results", ())
     if outcome.success and not select and not unchanged:
-        _record_version(settings)
+        with contextlib.closing(connect(settings)) as client:
+            _record_version(client, settings, _key())
     made = [
         NodeResult(
             unique_id=result.node.unique_id,
@@ -193,9 +196,8 @@ def _tick_literals(client: Client, settings: Settings) -> dict[str, str]:
     }
 
 
-def _record_version(settings: Settings) -> None:
-    with contextlib.closing(connect(settings)) as client:
-        client.command(f"CREATE OR REPLACE VIEW {settings.database('ops')}.int_project_version AS SELECT '{_key()}' AS version")
+def _record_version(client: Client, settings: Settings, version_key: str) -> None:
+    client.command(f"CREATE OR REPLACE VIEW {settings.database('ops')}.int_project_version AS SELECT '{version_key}' AS version")
 
 
 def first_line(message: str) -> str:

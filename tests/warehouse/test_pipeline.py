@@ -198,13 +198,23 @@ def test_a_damaged_file_in_the_landing_zone_holds_up_no_other_but_no_month_is_cl
     assert {"issued_documents_are_unchanged", "numbers_have_no_gap", "ledger_balances"} <= {check.name for check in closed.checks}
 
 
-def test_a_model_that_fails_is_named_in_one_sentence(deployment: Deployment, client: Client, landing: Path, tick: Tick) -> None:
+def test_a_model_that_fails_is_named_in_one_sentence_and_the_next_run_makes_all_of_it(
+    deployment: Deployment, client: Client, landing: Path, tick: Tick
+) -> None:
     (landing / "1.jsonl").write_text(event(1) + "\n")
     raw = deployment.settings.database("raw")
-    client.command(f"RENAME TABLE {raw}.usage_windows TO {raw}.hidden")
+    client.command(f"RENAME TABLE {raw}.catalog_taxes TO {raw}.hidden")
     with contextlib.ExitStack() as undo:
-        undo.callback(client.command, f"RENAME TABLE {raw}.hidden TO {raw}.usage_windows")
-        with pytest.raises(Exception, match="usage_windows") as caught:
+        undo.callback(client.command, f"RENAME TABLE {raw}.hidden TO {raw}.catalog_taxes")
+        with pytest.raises(Exception, match=r"model staging\.stg_catalog__taxes failed: .*catalog_taxes") as caught:
             tick()
     assert "\n" not in str(caught.value)
     assert committed(client, deployment) == []
+    # What it left half-made is of no version of the project, so the next run makes all of it anew, whatever it finds.
+    version = f"SELECT version FROM {deployment.settings.database('ops')}.int_project_version"
+    assert client.query(version).result_rows == [("",)]
+    cells = f"{deployment.settings.database('metering')}.int_usage_cells"
+    client.command(f"CREATE OR REPLACE TABLE {cells} (other String) ENGINE = MergeTree ORDER BY other")
+    tick()
+    assert len(committed(client, deployment)) == 1
+    assert client.query(version).result_rows != [("",)]
