@@ -92,6 +92,14 @@ class Course:
     seconds: Mapping[str, float]  # by phase
 
 
+def least(courses: Sequence[Course]) -> Course:
+    """The moments that each of them has."""
+    return Course(
+        exchanges={phase: min(course.exchanges.get(phase, 0) for course in courses) for phase in Phase},
+        seconds={phase: min(course.seconds[phase] for course in courses) for phase in Phase},
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ended:
     """How a command ended."""

@@ -23,7 +23,6 @@ from pathlib import Path
 from benchmarks.figures import BenchmarkError, Figure, gibibytes, percentile, timed
 from benchmarks.ground import ground
 from benchmarks.memory import PeakMemory
-from benchmarks.ports import free_port
 from benchmarks.source_lines import LINES_OF_A_BODY, SourceLines, provide_lines
 from control.domain.api_keys import EVENTS_WRITE
 from control.services.api_keys import create_key
@@ -32,6 +31,7 @@ from ingestion.sources import spool
 from orchestration.api import HEALTH_PATH
 from orchestration.loading import load_sources
 from orchestration.session import open_warehouse
+from warehouse.ports import free_port
 from warehouse.settings import Settings
 
 PRODUCERS = 4

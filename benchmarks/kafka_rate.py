@@ -21,13 +21,13 @@ from confluent_kafka.cimpl import NewTopic
 from benchmarks.figures import BenchmarkError, Figure, gibibytes, timed
 from benchmarks.ground import ground
 from benchmarks.memory import PeakMemory
-from benchmarks.ports import free_port
 from benchmarks.source_lines import LINES_OF_A_BODY, SourceLines, provide_lines
 from ingestion.loader import load_file
 from ingestion.sources import kafka
 from ingestion.sources.kafka.configuration import configuration
 from orchestration.loading import load_sources
 from orchestration.session import open_warehouse
+from warehouse.ports import free_port
 from warehouse.settings import Settings
 
 PARTITIONS = 4

@@ -31,6 +31,7 @@ from orchestration.session import start_and_keep, stop
 from warehouse import embedded
 from warehouse.client import endpoint
 from warehouse.errors import MeterhouseError
+from warehouse.ports import free_port
 from warehouse.settings import Settings
 
 # Dagster imports for seconds, and on a busy machine everything at once takes a minute.
@@ -289,14 +290,7 @@ def _port_for(settings: Settings, name: str) -> int | None:
     """Producers keep the address of the API, so it may be fixed; nobody else asks for a port."""
     if name == "dagster-daemon":
         return None
-    return settings.api_port if name == "api" and settings.api_port else _free_port()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return settings.api_port if name == "api" and settings.api_port else free_port()
 
 
 def _last_line(log: Path) -> str:

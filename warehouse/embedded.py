@@ -6,13 +6,10 @@ server_process.py is the program that runs in that process.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,14 +23,11 @@ from typing import Any
 
 from warehouse.embedded_config import write_configuration
 from warehouse.errors import WarehouseError
+from warehouse.ports import free_ports
 from warehouse.secrets import passwords
 
 START_SECONDS = 60  # an unclean stop may have to replay parts; a fresh start takes under one second
 STOP_SECONDS = 60  # running merges are allowed to end
-
-# Below those that systems give to outgoing connections: one of these could be taken between the look at it and the server's start,
-# by a connection or by the next one who asks the system for a free port.
-_PORTS = range(15_000, 32_000)
 
 _PROGRAM = Path(__file__).with_name("server_process.py")
 
@@ -108,7 +102,7 @@ def start(
             return state
         # None runs, or the one found was ending: a killed process keeps its entry until the kernel has taken it down.
         (base / "server.json").unlink(missing_ok=True)
-        http, tcp = ports or _free_ports()
+        http, tcp = ports or free_ports(2)
         prefixes = sorted({*_prefixes(base), database_prefix})
         write_configuration(base, http_port=http, tcp_port=tcp, passwords=passwords(home), database_prefixes=prefixes)
         (base / PREFIXES_FILE).write_text(json.dumps(prefixes))
@@ -222,18 +216,6 @@ def _reap(pid: int) -> None:
     child = _children.pop((os.getpid(), pid), None)
     if child is not None:
         child.wait()
-
-
-def _free_ports() -> tuple[int, int]:
-    """Two ports that nobody listens on, of those that the system gives to no connection in the time until the server listens."""
-    found: list[int] = []
-    while len(found) < 2:
-        port = secrets.choice(_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):  # taken: the next one
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        found = list(dict.fromkeys(found))
-    return found[0], found[1]
 
 
 def _tail(log: Path, *, lines: int = 12) -> str:

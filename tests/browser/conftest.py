@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -22,6 +21,7 @@ from tests.warehouse.dashboards import public_tables
 from warehouse import embedded
 from warehouse.client import connect
 from warehouse.migrate import migrate
+from warehouse.ports import free_port
 from warehouse.settings import Settings
 
 CHROMIUM = "/usr/bin/chromium"
@@ -113,7 +113,7 @@ def _deployment(home: Path) -> Iterator[Settings]:
 @contextlib.contextmanager
 def _serving(settings: Settings) -> Iterator[str]:
     """Run the dashboards' own command until the block ends; no process is left behind."""
-    port = _free_port()
+    port = free_port()
     log = settings.home / "dashboards.log"
     with pytest.MonkeyPatch.context() as environment, log.open("wb") as output:
         for name in ("CLICKHOUSE_URL", "DATABASE_PREFIX", "ANALYST_USER"):
@@ -142,10 +142,3 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) ->
             return
         time.sleep(0.1)
     pytest.fail(f"the dashboards did not start; the end of their log:\n{log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

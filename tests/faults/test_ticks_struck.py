@@ -18,29 +18,15 @@ def ground() -> Iterator[Prepared]:
         yield ground
 
 
-@pytest.fixture(scope="module")
-def hits() -> dict[int, int]:
-    """How many of a seed's two faults struck."""
-    return {}
-
-
 @pytest.mark.parametrize("seed", SEEDS)
-def test_ticks_that_are_struck_in_every_way_end_in_the_tables_of_an_undisturbed_run(
-    ground: Prepared, hits: dict[int, int], seed: int
-) -> None:
+def test_ticks_that_are_struck_in_every_way_end_in_the_tables_of_an_undisturbed_run(ground: Prepared, seed: int) -> None:
     figures = play(ground, seeds=1, seed=seed, tell=print)
 
     assert figures.failures == []
     rows = {row["kind"]: row for row in figures.rows()}
     assert tuple(rows["all"]) == FAULT_COLUMNS
     assert {kind for kind in KINDS if rows[kind]["survived"]} == set(kinds_of(seed))
-    hits[seed] = rows["all"]["hits"]
-
-
-def test_most_of_the_faults_struck(hits: dict[int, int]) -> None:
-    # A moment can be missed where a command is quicker, or asks less, than the one that was measured.
-    assert sorted(hits) == list(SEEDS)
-    assert sum(hits.values()) > len(SEEDS)
+    assert rows["all"]["hits"]
 
 
 def test_any_five_seeds_have_every_kind() -> None:

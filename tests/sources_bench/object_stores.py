@@ -12,7 +12,8 @@ from typing import Any
 
 import boto3
 
-from tests.sources_bench.servers import free_port, running
+from tests.sources_bench.servers import running
+from warehouse.ports import free_port
 
 KEY, SECRET = "AKIATESTKEY", "a-secret-that-must-not-show"
 # As the tools of AWS look for them.

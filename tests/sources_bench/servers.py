@@ -1,4 +1,4 @@
-"""Free ports, and processes that are waited for and ended."""
+"""Processes that are waited for and ended."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 STARTS_WITHIN_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = STARTS_WITHIN_SECONDS) -> None:

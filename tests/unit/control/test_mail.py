@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from control.store import mails
 from tests.contract.fake_gateway import FakeGateway
 from tests.control_bench.builders import NOW, an_account
 from tests.control_bench.stores import control_settings, fresh_sqlite, opened
+from warehouse.ports import free_port
 
 VALUES = {
     "name": 'Ada & "Sons" <x>',
@@ -79,12 +79,6 @@ class Inbox:
         assert isinstance(message, EmailMessage)
         self.taken.append((list(envelope.rcpt_tos), message))
         return "250 OK"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from ingestion.sources.kafka import load as kafka
 from tests.sources_bench.brokers import Broker, running_broker
 from tests.sources_bench.deployments import Loading
 from tests.sources_bench.events import event, lines
-from tests.sources_bench.servers import free_port
+from warehouse.ports import free_port
 from warehouse.settings import Settings
 
 

@@ -20,7 +20,7 @@ from ingestion.sources.objects.store import ObjectStore as Reader
 from tests.sources_bench.deployments import Loading
 from tests.sources_bench.events import event, lines
 from tests.sources_bench.object_stores import SECRET, VARIABLES, ObjectStore, running_store
-from tests.sources_bench.servers import free_port
+from warehouse.ports import free_port
 from warehouse.settings import Settings
 
 
