@@ -33,6 +33,8 @@ from warehouse.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
 PROFILES = PROJECT / "dbt_project"
+# The parsed project depends on the checkout alone and lies there, as bytecode does, for all homes.
+TARGET = PROJECT / "target"
 
 FINGERPRINTS = "int_fingerprints"
 """The model that tests of other models read."""
@@ -70,7 +72,7 @@ class NodeResult:
 
 
 def target_folder(home: Path) -> Path:
-    """Where everything that dbt writes goes; never into the checkout."""
+    """Where everything that dbt writes for a home goes."""
     return home / "dbt"
 
 
@@ -209,13 +211,27 @@ def first_line(message: str) -> str:
 def _parsed(settings: Settings) -> Path:
     """The folder of this version's parsed project. Folders are named by their content, so processes share them safely."""
     key = _key()
-    folder = target_folder(settings.home) / "parsed" / key
-    if (folder / "manifest.json").exists():
-        return folder
+    places = [place / "parsed" for place in (TARGET, target_folder(settings.home))]
+    for place in places:
+        if (place / key / "manifest.json").exists():
+            return place / key
+    with contextlib.suppress(OSError):  # a checkout that may only be read
+        return _parse(places[0] / key)
+    return _parse(places[1] / key)
+
+
+def _parse(folder: Path) -> Path:
+    """Parse the project into a folder, which exists only once all is in it.
+
+    Raises:
+        DbtError: the project does not parse.
+        OSError: the folder cannot be made.
+    """
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{key}.", dir=folder.parent))
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    fresh.chmod(0o755)  # as the files it comes from: nothing of a deployment is in it
     try:
         with _environment({"METERHOUSE_DBT_PREFIX": ""}):
             outcome = dbtRunner().invoke(["parse", *_flags(fresh)])

@@ -19,7 +19,6 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from pydantic import SecretStr
 
-from orchestration.dbt import target_folder
 from warehouse import embedded
 from warehouse.client import connect
 from warehouse.migrate import migrate
@@ -78,28 +77,11 @@ def make_settings(**values: object) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def parsed_projects(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """Where the homes of a run have their parsed dbt project in common, of all workers: it depends on the checkout alone."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "parsed"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def share_parsed(parsed_projects: Path, home: Path) -> None:
-    """Let a home that has not run yet find what others have parsed. Parsing takes longer than a small tick."""
-    folder = target_folder(home)
-    folder.mkdir(parents=True)
-    (folder / parsed_projects.name).symlink_to(parsed_projects)
-
-
-@pytest.fixture(scope="session")
-def server(parsed_projects: Path) -> Iterator[Settings]:
+def server() -> Iterator[Settings]:
     """Settings of a running embedded server. Use `settings` unless the test is about the server itself."""
     has_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
     with tempfile.TemporaryDirectory(prefix="meterhouse-tests-", dir=MEMORY if has_memory else None) as folder:
         home = Path(folder)
-        share_parsed(parsed_projects, home)
         embedded.start(home)
         try:
             yield make_settings(home=home)

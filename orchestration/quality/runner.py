@@ -60,11 +60,12 @@ from great_expectations.expectations.core.unexpected_rows_expectation import Une
 _ANSWER_BYTES = 256 << 20
 
 
-_TOTAL = "_total"  # column of how many rows a query finds in all
+# Columns of an answer: how many rows a query finds, and the first of them, each as JSON.
+_COUNT, _ROWS = "row_count", "first_rows"
 
 
 class ExpectNoRows(UnexpectedRowsExpectation):
-    """Asks for the rows, which say how many there are. What it is made from asks for them and then counts them anew."""
+    """Asks once how many rows there are and for the first. What it is made from asks for all of them and then counts them anew."""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.table",)
 
@@ -74,15 +75,17 @@ class ExpectNoRows(UnexpectedRowsExpectation):
         runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - given by the caller
         execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        rows = [dict(row) for row in metrics["unexpected_rows_query.table"]]
+        (answer,) = (dict(row) for row in metrics["unexpected_rows_query.table"])
+        rows = [json.loads(row, parse_int=str, parse_float=str) for row in answer[_ROWS]]
         return {
-            "success": not rows,
-            "result": {"observed_value": rows[0][_TOTAL] if rows else 0, "unexpected_rows": rows},
+            "success": answer[_COUNT] == 0,
+            "result": {"observed_value": answer[_COUNT], "unexpected_rows": rows},
         }
 
 
-def _numbered(query: str) -> str:
-    return f"SELECT *, count() OVER () AS {_TOTAL} FROM ({query})"
+def _counted(query: str, *, shown_rows: int) -> str:
+    """One row, also where there is none: of an answer without rows the driver asks the statement anew for its columns."""
+    return f"SELECT count() AS {_COUNT}, groupArray({shown_rows})(toValidUTF8(formatRow('JSONEachRow', *))) AS {_ROWS} FROM ({query})"
 
 
 def main() -> None:
@@ -127,7 +130,10 @@ def validate(request: dict[str, Any]) -> list[dict[str, Any]]:
 def _look(definition: BatchDefinition[Any], items: Sequence[dict[str, str]], *, shown_rows: int) -> list[dict[str, Any]]:
     suite = gx.ExpectationSuite(
         name=definition.data_asset.name,
-        expectations=[ExpectNoRows(unexpected_rows_query=_numbered(item["unexpected"]), meta={"name": item["name"]}) for item in items],
+        expectations=[
+            ExpectNoRows(unexpected_rows_query=_counted(item["unexpected"], shown_rows=shown_rows), meta={"name": item["name"]})
+            for item in items
+        ],
     )
     validation = definition.get_batch().validate(suite, result_format="COMPLETE")
     found = []
@@ -136,12 +142,11 @@ def _look(definition: BatchDefinition[Any], items: Sequence[dict[str, str]], *, 
         if expectation is None:
             raise ValueError("Great Expectations gave a result without its expectation")
         errors = [info for info in _exceptions(result.exception_info) if info.get("raised_exception")]
-        rows = result.result.get("unexpected_rows", [])
         found.append(
             {
                 "name": expectation.meta["name"],
                 "count": int(result.result.get("observed_value") or 0),
-                "rows": [{name: str(value) for name, value in row.items() if name != _TOTAL} for row in rows[:shown_rows]],
+                "rows": [{name: str(value) for name, value in row.items()} for row in result.result.get("unexpected_rows", [])],
                 "error": str(errors[0]["exception_message"]).splitlines()[0] if errors else "",
             }
         )

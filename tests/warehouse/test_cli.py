@@ -16,7 +16,6 @@ from pypdf import PdfReader
 
 from tests import focus_rules
 from tests.command_line import Home, fingerprints
-from tests.conftest import share_parsed
 
 EVENTS = 3000
 PERIOD = "2026-01"
@@ -39,11 +38,10 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, parsed_projects: Path) -> Iterator[Story]:
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story up to two ticks. The server keeps running, so that each command is quick."""
     folder = tmp_path_factory.mktemp("cli")
     home = Home(folder / "home")
-    share_parsed(parsed_projects, home.path)
     try:
         yield tell(home, folder)
     finally:

@@ -15,7 +15,7 @@ from control.services.payment_methods import save_card
 from control.settings import ControlSettings
 from control.testing.stripe_server import StripeServer
 from tests.command_line import Home, fingerprints
-from tests.conftest import make_settings, share_parsed
+from tests.conftest import make_settings
 
 PERIOD = "2026-01"
 SELLER = {
@@ -27,13 +27,12 @@ SELLER = {
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, parsed_projects: Path) -> Iterator[Home]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home with a month of events, a gateway that knows no card, and a server that keeps running."""
     folder: Path = tmp_path_factory.mktemp("close")
     with StripeServer() as gateway:
         settings = {"STRIPE_API_KEY": "sk_test_local", "STRIPE_API_BASE": gateway.url, "METERHOUSE_NOW": "2026-02-03T00:00:00Z"}
         home = Home(folder / "home", settings | SELLER)
-        share_parsed(parsed_projects, home.path)
         try:
             home.rows("warehouse", "start")
             (generated,) = home.rows("generate", "--events", "2000", "--seed", "3", "--accounts", "2", "--out", str(folder / "cloud"))
@@ -91,7 +90,7 @@ def test_an_issued_document_is_written_as_pdf_and_as_e_invoice(home: Home, tmp_p
     assert problems_of(e_invoice.read_bytes(), Syntax.UBL) == []
 
 
-def test_a_backup_brings_all_of_it_to_another_home(home: Home, tmp_path: Path, parsed_projects: Path) -> None:
+def test_a_backup_brings_all_of_it_to_another_home(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "meterhouse.zip"
     (written,) = home.rows("backup", str(file))
     assert written["created_at"] == home.settings["METERHOUSE_NOW"]
@@ -101,7 +100,6 @@ def test_a_backup_brings_all_of_it_to_another_home(home: Home, tmp_path: Path, p
     assert "restore into an empty home" in home.refusal("restore", str(file))
 
     copy = Home(tmp_path / "home", home.settings)
-    share_parsed(parsed_projects, copy.path)
     try:
         copy.rows("warehouse", "start")
         broken = bytearray(file.read_bytes())

@@ -15,16 +15,14 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import Home
-from tests.conftest import share_parsed
 
 SERVICES = ["warehouse", "dagster-code", "dagster-webserver", "dagster-daemon", "api", "dashboards"]
 NOTHING = {"state": "stopped", "url": None, "pid": None, "log": None}
 
 
 @pytest.fixture
-def home(tmp_path: Path, parsed_projects: Path) -> Iterator[Home]:
+def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home")
-    share_parsed(parsed_projects, home.path)
     yield home
     home.call("down")
 

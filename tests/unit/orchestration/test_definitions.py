@@ -16,7 +16,7 @@ from orchestration.assets.invoices import ANNOUNCED, LOOKED_AT, WRITTEN
 from orchestration.definitions import build_definitions
 from orchestration.jobs import JOBS
 from orchestration.schedules import schedules
-from tests.conftest import make_settings, share_parsed
+from tests.conftest import make_settings
 from warehouse.settings import LAYERS
 
 IMPORT = """
@@ -31,12 +31,11 @@ assert not loaded, f"every tick would wait for {loaded}"
 
 
 @pytest.fixture(scope="module")
-def definitions(tmp_path_factory: pytest.TempPathFactory, parsed_projects: Path) -> Iterator[Definitions]:
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definitions]:
     """Loaded while nothing can be connected to."""
     patch = pytest.MonkeyPatch()
     patch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection was opened"))
     home = tmp_path_factory.mktemp("home")
-    share_parsed(parsed_projects, home)
     yield build_definitions(make_settings(home=home))
     patch.undo()
 
@@ -142,9 +141,9 @@ def test_the_end_of_a_month_is_one_run_that_looks_issues_writes_files_pushes_and
     assert pushed in upstream(graph, ANNOUNCED)
 
 
-def test_nothing_that_dbt_writes_lies_in_the_checkout(definitions: Definitions) -> None:
+def test_all_that_dbt_writes_into_the_checkout_is_the_parsed_project(definitions: Definitions) -> None:
     assert definitions
     root = Path(__file__).parents[3]
-    assert not (root / "target").exists()
+    assert [path.name for path in (root / "target").iterdir()] == ["parsed"]
     assert not (root / "dbt_project" / "target").exists()
     assert not (root / "logs").exists()
