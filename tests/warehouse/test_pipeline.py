@@ -17,6 +17,7 @@ from orchestration.catalog import apply_folder
 from orchestration.deployment import Deployment
 from orchestration.loading import load_sources
 from orchestration.quality.gate import QualityGate, open_gate
+from orchestration.quality.suite import Expectation
 from orchestration.report import CheckFailedError, RunReport
 from tests.pipeline import RebuildRange, close_month, run_tick
 from warehouse.errors import InputError, RefusedError
@@ -168,9 +169,29 @@ def test_rows_that_the_ledger_does_not_know_fail_the_tick(deployment: Deployment
     with deployment.alone("a test"):
         load_sources(client, deployment.settings)
         client.command(f"INSERT INTO {raw}.usage_events SELECT * FROM {raw}.usage_events")
-        with pytest.raises(CheckFailedError, match=r"raw_holds_what_batches_accepted"):
+        with pytest.raises(CheckFailedError, match=r"raw_holds_what_batches_accepted.*said_accepted=1; stored_accepted=2"):
             run_tick(deployment, gate)
     assert committed(client, deployment) == []
+
+
+def test_a_check_says_how_many_rows_it_finds_and_shows_the_first(
+    settings: Settings, gate: QualityGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expectation(name: str, unexpected: str) -> Expectation:
+        return Expectation(
+            name=name, layer="raw", table="t", description="d", is_blocking=True, unexpected=unexpected,
+            slice=lambda *_: "SELECT number, toDecimal256(number, 3) / 2 AS half, ['a', '\"'] AS texts FROM numbers(5000)",
+        )  # fmt: skip
+
+    found = expectation("found", "SELECT * FROM {batch} WHERE number > 9 ORDER BY number")
+    none = expectation("none", "SELECT * FROM {batch} WHERE half < 0")
+    monkeypatch.setattr("orchestration.quality.gate.SUITE", (found, none))
+
+    outcomes = gate.look(settings, scope="all")
+
+    assert [(outcome.name, outcome.is_passed) for outcome in outcomes] == [("found", False), ("none", True)]
+    rows = [f"number={number}; half={number / 2:g}; texts=['a', '\"']" for number in (10, 11, 12)]
+    assert [outcome.figures for outcome in outcomes] == [" | ".join(rows) + " and 4987 more", ""]
 
 
 def test_two_ticks_at_once_are_refused_by_the_name_of_the_first(deployment: Deployment) -> None:
