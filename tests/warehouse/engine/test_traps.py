@@ -246,6 +246,28 @@ def test_a_last_digit_that_moved_between_accounts_and_a_row_that_repeats_are_fou
     assert {result.status for result in checks("all")} == {"pass"}
 
 
+def test_a_line_that_is_rounded_wrongly_and_one_that_is_missing_are_found(billed: Stage) -> None:
+    client, lines = billed.client, f"{billed.settings.database('invoicing')}.int_recomputed_lines_versions"
+
+    def found() -> set[str]:
+        results = dbt.build(billed.settings, scope="touched", select=["lines_add_up_the_days"])
+        (check,) = (result for result in results if "lines_add_up_the_days" in result.unique_id)
+        return {row["account_id"] for row in client.query(check.sql).named_results()}
+
+    def damage(change: str) -> None:
+        client.command(f"ALTER TABLE {lines} {change} WHERE account_id = 'late' SETTINGS mutations_sync = 2")
+
+    assert found() == set()
+    damage("UPDATE amount = amount + 0.01")
+    assert found() == {"late"}
+    damage("UPDATE amount = amount - 0.01")
+    assert found() == set()
+    damage("UPDATE _is_deleted = 1")
+    assert found() == {"late"}
+    damage("UPDATE _is_deleted = 0")
+    assert found() == set()
+
+
 def test_trap_11_a_rebuild_from_raw_alone_gives_the_same_tables_and_a_difference_is_shown(billed: Stage) -> None:
     found = compare(billed.client, billed.settings)
     assert [comparison.table for comparison in found] == list(TABLES)
