@@ -9,8 +9,6 @@ import pytest
 from benchmarks.faults import FAULT_COLUMNS, KINDS, kinds_of, play, prepared
 from benchmarks.faults_ground import Prepared
 
-SEEDS = range(1, 6)
-
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Prepared]:
@@ -18,7 +16,7 @@ def ground() -> Iterator[Prepared]:
         yield ground
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", range(1, 6))
 def test_ticks_that_are_struck_in_every_way_end_in_the_tables_of_an_undisturbed_run(ground: Prepared, seed: int) -> None:
     figures = play(ground, seeds=1, seed=seed, tell=print)
 
@@ -26,6 +24,7 @@ def test_ticks_that_are_struck_in_every_way_end_in_the_tables_of_an_undisturbed_
     rows = {row["kind"]: row for row in figures.rows()}
     assert tuple(rows["all"]) == FAULT_COLUMNS
     assert {kind for kind in KINDS if rows[kind]["survived"]} == set(kinds_of(seed))
+    # A moment can be missed where the command is quicker than the one that was measured, but not both.
     assert rows["all"]["hits"]
 
 
