@@ -141,6 +141,28 @@ def test_tables_of_small_granules_have_plain_map_keys(deployment: Deployment, cl
     assert [found for found in maps if "LowCardinality" in found[2]] == []
 
 
+def test_weeks_are_merged_by_age_also_in_tables_of_an_earlier_version(deployment: Deployment, client: Client, tick: Tick) -> None:
+    def ages() -> dict[str, int]:
+        rows = client.query(
+            "SELECT table, toInt64OrZero(extract(create_table_query, 'min_age_to_force_merge_seconds = (\\\\d+)')) FROM system.tables"
+            f" WHERE database = '{rating}' AND endsWith(table, '_versions')"
+        ).result_rows
+        return dict(rows)
+
+    rating, ops = deployment.settings.database("rating"), deployment.settings.database("ops")
+    tick()
+    made = ages()
+    by_week = {"int_charged_daily_versions": 600, "int_on_demand_daily_versions": 600}
+    assert made == dict.fromkeys(made, 0) | by_week
+    assert len(made) > len(by_week)
+
+    for table in made:  # as the version before left them
+        client.command(f"ALTER TABLE {rating}.{table} RESET SETTING min_age_to_force_merge_seconds")
+    client.command(f"CREATE OR REPLACE VIEW {ops}.int_project_version AS SELECT 'another' AS version")
+    tick()
+    assert ages() == made
+
+
 def test_a_failed_blocking_check_is_named_and_the_tick_is_made_good_by_the_next_one(
     deployment: Deployment, client: Client, landing: Path, tick: Tick
 ) -> None:

@@ -6,6 +6,8 @@ A table of which each run replaces some windows, atomically for readers and with
   partition_by  expression over the key; a partition is replaced as a whole, so it bounds the cost of a swap
   window        condition on stored rows: which of them this run recomputes
   touched       the relation that the window asks: while it is empty, there is nothing to replace; left out: there always is
+  merge_after   seconds after which parts of a partition become one, whatever their sizes; only where partitions are small
+                enough to be written once more for each tick that touches them; left out: the engine goes by sizes
 
 The model's SQL yields all rows of its window. They go to `<model>_delta`; stored rows of the window that it no longer
 yields go there too, as deleted. The old parts of each touched partition are linked beside them (no data is copied) and
@@ -25,6 +27,8 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
     {%- set stored = adapter.get_relation(database=none, schema=this.schema, identifier=versions.identifier) %}
     {%- if stored is none %}
         {% do run_query(keyed_create(versions, order_by, partition_by, sql)) %}
+    {%- elif not is_unchanged() %}
+        {% do run_query('alter table ' ~ versions ~ ' modify setting ' ~ keyed_merging()) %}
     {%- endif %}
     {%- set is_touched = something_is_touched(config.get('touched')) %}
 
@@ -88,8 +92,15 @@ versions until a merge drops them; the view `<model>` shows the newest of each k
     partition by {{ partition_by }}
     order by ({{ order_by }})
     {#- A late event reads some granules of each day it re-rates: rows in one, the smaller the less it reads, the larger the index. #}
-    settings index_granularity = 256
+    settings index_granularity = 256, {{ keyed_merging() }}
     empty as select *, toUInt64(0) as _version, toUInt8(0) as _is_deleted from (
     {{ sql }}
     )
 {% endmacro %}
+
+
+{# By sizes, parts are merged once some are as large together as five of the largest. Those of a few ticks stay side by side for
+   days, and a question whose answer is some rows of each pays for each. #}
+{% macro keyed_merging() -%}
+    min_age_to_force_merge_seconds = {{ config.get('merge_after', 0) }}
+{%- endmacro %}

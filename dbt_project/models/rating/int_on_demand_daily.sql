@@ -4,6 +4,7 @@
     materialized='keyed',
     key=['account_id', 'sku_id', 'charge_date'],
     partition_by='toMonday(charge_date)',
+    merge_after=600,
     window="{{ of_touched_days('account_id', 'sku_id', 'charge_date') }}",
     touched="{{ ref('int_touched_days') }}"
 ) }}
