@@ -79,10 +79,11 @@ def _policies(pid: int, name: str) -> list[int]:
 
 
 def test_the_pipeline_compiles_no_functions_and_gives_way_to_readers(own: Settings) -> None:
-    settings = "getSetting('compile_expressions'), getSetting('os_threads_nice_value_query')"
-    for user, expected in (("pipeline", (False, 10)), ("analyst", (True, 0))):
+    compiling = ("compile_expressions", "compile_aggregate_expressions", "compile_sort_description")
+    asked = ", ".join(f"getSetting('{name}')" for name in (*compiling, "os_threads_nice_value_query"))
+    for user, expected in (("pipeline", (False, False, False, 10)), ("analyst", (True, True, True, 0))):
         with contextlib.closing(connect(own, user=user)) as client:
-            assert client.query(f"SELECT {settings}").result_rows == [expected]
+            assert client.query(f"SELECT {asked}").result_rows == [expected]
 
 
 def test_a_stop_leaves_no_process_and_a_stale_record_is_ignored(tmp_path: Path) -> None:
